@@ -1,0 +1,57 @@
+//! The reader of `model.wasm`: whatever the bytes, it refuses them or serves without a panic.
+//!
+//! The input is a golden file with some bytes overwritten and then sealed anew, because a random file never
+//! gets past its digests. Input: a sequence of (offset as u16, byte); a leading odd byte means: take the rest
+//! as the file itself.
+#![no_main]
+
+use endcap_core::AlignedBytes;
+use endcap_core::format::{Manifest, Model, Verify, section, sections, write_model};
+use endcap_core::recommend::{Engine, Request, Scratch};
+use libfuzzer_sys::fuzz_target;
+
+const GOLDEN: &[u8] = include_bytes!("../../tests/golden/v1.model.wasm");
+
+/// The golden file's bodies, overwritten by the edits, under a manifest with fresh digests.
+fn resealed(edits: &[u8]) -> Option<Vec<u8>> {
+    let raw = sections(GOLDEN).ok()?;
+    let mut manifest = None;
+    let mut bodies: Vec<(&str, Vec<u8>)> = Vec::new();
+    for found in &raw {
+        let body = GOLDEN[found.body(GOLDEN).ok()?].to_vec();
+        match found.name {
+            section::MANIFEST => manifest = Manifest::parse(&body).ok(),
+            section::SEAL => {}
+            name => bodies.push((name, body)),
+        }
+    }
+    let total: usize = bodies.iter().map(|(_, body)| body.len()).sum();
+    for edit in edits.chunks_exact(3) {
+        let mut at = usize::from(u16::from_le_bytes([edit[0], edit[1]])) % total;
+        for (_, body) in &mut bodies {
+            if at < body.len() {
+                body[at] = edit[2];
+                break;
+            }
+            at -= body.len();
+        }
+    }
+    write_model(manifest?, &bodies).ok()
+}
+
+fuzz_target!(|data: &[u8]| {
+    let file = match data.split_first() {
+        Some((first, rest)) if first % 2 == 1 => rest.to_vec(),
+        Some((_, edits)) => resealed(edits).expect("the golden file is whole"),
+        None => return,
+    };
+    let Ok(model) = Model::open(AlignedBytes::copy_from(&file), Verify::Full) else { return };
+    let items = model.items().len() as u32;
+    let (mut scratch, mut out) = (Scratch::default(), Vec::new());
+    let history: Vec<u32> = (0..20).map(|at| (at * 7) % items).collect();
+    Engine::new(&model).recommend(&Request { n: 100, history: &history, ..Request::default() }, &mut scratch, &mut out);
+    for item in 0..items {
+        let view = model.items().get(item);
+        let _ = model.items().find(view.id);
+    }
+});

@@ -1,0 +1,246 @@
+//! The manifest: what the file holds, with which digests, made from what and how.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::FormatError;
+use super::{FORMAT_VERSION, section};
+
+/// JSON of section `endcap.manifest`. Unknown fields are ignored, so that a minor release can add some.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of the grammar.
+    pub format_version: u32,
+    /// Name of the model, for logs and metrics. Printable, at most 64 bytes.
+    pub name: String,
+    /// When it was packed, RFC 3339 UTC.
+    pub created: String,
+    /// Program and version that packed it.
+    pub generator: String,
+    /// Every other section but the seal, in file order.
+    pub sections: Vec<SectionEntry>,
+    /// What it was trained on.
+    pub data: DataSummary,
+    /// What serving needs to know of the training.
+    pub parameters: Parameters,
+    /// Where it comes from and how good it is.
+    pub card: Card,
+}
+
+/// A section and its digests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SectionEntry {
+    /// Section name.
+    pub name: String,
+    /// Length of the body in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the body, lower-case hex: identity and provenance.
+    pub sha256: String,
+    /// XXH3-64 of the body, 16 hex digits: checked at every start, because SHA-256 costs milliseconds there.
+    pub xxh3: String,
+}
+
+/// Counts and dates of the training data.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct DataSummary {
+    /// Items in the catalogue.
+    pub items: u64,
+    /// Sessions in the kNN index.
+    pub sessions: u64,
+    /// Distinct users seen.
+    pub users: u64,
+    /// Events read.
+    pub events: u64,
+    /// First event, RFC 3339 UTC, empty where there is none.
+    pub first_event: String,
+    /// Last event, RFC 3339 UTC, empty where there is none.
+    pub last_event: String,
+}
+
+/// Parameters by source.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Parameters {
+    /// Session kNN.
+    pub knn: KnnParameters,
+    /// Co-occurrence.
+    pub together: TogetherParameters,
+    /// Trending.
+    pub trending: TrendingParameters,
+    /// How the sources are added up.
+    pub blend: Blend,
+}
+
+/// VMIS-kNN (Kersbergen, Sprangers, Schelter: Serenade, SIGMOD 2022).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KnnParameters {
+    /// `m`: most recent sessions considered, at least 1.
+    pub sample: u32,
+    /// `k`: nearest of those that vote, at least 1.
+    pub neighbors: u32,
+    /// Events of the running session that are matched, 1 to [`crate::knn::MAX_LAST_ITEMS`].
+    pub last_items: u32,
+    /// Exponent on the inverse document frequency that was packed with the index; 0 is none, published: 1.
+    /// (The published idf *weight* scales every score alike and so changes no rank.)
+    pub idf_exponent: f32,
+    /// Step by which a neighbour's vote falls with the age of its newest match; published: 0.1.
+    pub match_decay: f32,
+    /// Exponent on a neighbour's length in its vote; published: 0 (no normalisation).
+    pub length_exponent: f32,
+    /// Factor per place between an item of a neighbour and its newest match, in (0, 1]; published: 1 (none).
+    /// Below 1 the order of clicks counts, as in STAN (Garg et al., SIGIR 2019).
+    #[serde(default = "one")]
+    pub distance_factor: f32,
+}
+
+/// Serde needs a function: manifests of the first release had no such field.
+fn one() -> f32 {
+    1.0
+}
+
+impl Default for KnnParameters {
+    /// The published setting for the Serenade example: m 1502, k 288, last 4, with idf.
+    fn default() -> Self {
+        Self {
+            sample: 1502,
+            neighbors: 288,
+            last_items: 4,
+            idf_exponent: 1.0,
+            match_decay: 0.1,
+            length_exponent: 0.0,
+            distance_factor: 1.0,
+        }
+    }
+}
+
+/// Item-item co-occurrence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TogetherParameters {
+    /// Half-life of a co-occurrence, days; 0: no decay.
+    pub half_life_days: f32,
+    /// Shrinkage added to the denominator of the cosine.
+    pub shrinkage: f32,
+    /// Neighbours kept per item.
+    pub neighbors: u32,
+    /// Items of a history that are summed, newest first.
+    pub history: u32,
+    /// Factor by which the weight of a history item falls per position, in (0, 1].
+    pub position_decay: f32,
+}
+
+impl Default for TogetherParameters {
+    fn default() -> Self {
+        Self { half_life_days: 0.0, shrinkage: 20.0, neighbors: 100, history: 50, position_decay: 1.0 }
+    }
+}
+
+/// Trending items.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrendingParameters {
+    /// Half-life of an event, days.
+    pub half_life_days: f32,
+}
+
+impl Default for TrendingParameters {
+    fn default() -> Self {
+        Self { half_life_days: 7.0 }
+    }
+}
+
+/// Weights with which normalised source scores are added.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Blend {
+    /// Session kNN, at least 0.
+    pub knn: f32,
+    /// Co-occurrence, at least 0.
+    pub together: f32,
+}
+
+impl Default for Blend {
+    /// The best on the validation parts of the retail protocols, between all kNN and equal shares.
+    fn default() -> Self {
+        Self { knn: 1.0, together: 0.5 }
+    }
+}
+
+/// Model card.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// Where the data comes from.
+    pub source: String,
+    /// Licence of the data, as far as the operator stated one.
+    pub licence: String,
+    /// Metrics on held-out data by name, where an evaluation was run.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+impl Manifest {
+    /// Parses the body of the manifest section.
+    ///
+    /// # Errors
+    /// [`FormatError::FutureVersion`] before anything else, so that a newer file is called newer and not broken.
+    pub fn parse(body: &[u8]) -> Result<Self, FormatError> {
+        #[derive(Deserialize)]
+        struct VersionOnly {
+            format_version: u64,
+        }
+        let broken = |error: serde_json::Error| FormatError::Manifest { reason: error.to_string() };
+        let VersionOnly { format_version } = serde_json::from_slice(body).map_err(broken)?;
+        if format_version > u64::from(FORMAT_VERSION) {
+            return Err(FormatError::FutureVersion { found: format_version, supported: FORMAT_VERSION });
+        }
+        if format_version == 0 {
+            return Err(FormatError::Manifest { reason: "format_version 0 does not exist".to_owned() });
+        }
+        let manifest: Self = serde_json::from_slice(body).map_err(broken)?;
+        manifest.parameters.check()?;
+        Ok(manifest)
+    }
+
+    /// The entry of a section.
+    ///
+    /// # Errors
+    /// [`FormatError::MissingSection`] where the manifest does not name it.
+    pub fn entry(&self, name: &str) -> Result<&SectionEntry, FormatError> {
+        self.sections
+            .iter()
+            .find(|entry| entry.name == name)
+            .ok_or_else(|| FormatError::MissingSection { section: name.to_owned() })
+    }
+}
+
+impl Parameters {
+    /// Ranges that serving relies on.
+    fn check(&self) -> Result<(), FormatError> {
+        let invariant = |what| Err(FormatError::Invariant { section: section::MANIFEST, what });
+        let Self { knn, together, blend, .. } = self;
+        if knn.sample == 0 || knn.neighbors == 0 {
+            return invariant("knn.sample and knn.neighbors must be at least 1");
+        }
+        if knn.last_items == 0 || knn.last_items as usize > crate::knn::MAX_LAST_ITEMS {
+            return invariant("knn.last_items is outside 1..=10");
+        }
+        let weights = [
+            knn.idf_exponent,
+            knn.match_decay,
+            together.position_decay,
+            together.shrinkage,
+            blend.knn,
+            blend.together,
+        ];
+        if weights.iter().any(|weight| !weight.is_finite() || *weight < 0.0)
+            || !knn.length_exponent.is_finite()
+        {
+            return invariant("a weight is negative or not finite");
+        }
+        // Written so that NaN fails it too.
+        let in_range = knn.distance_factor > 0.0 && knn.distance_factor <= 1.0;
+        if !in_range {
+            return invariant("knn.distance_factor is outside (0, 1]");
+        }
+        if together.history == 0 || together.history as usize > crate::recommend::MAX_HISTORY {
+            return invariant("together.history is outside 1..=50");
+        }
+        Ok(())
+    }
+}

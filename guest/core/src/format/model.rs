@@ -1,0 +1,146 @@
+//! Opens a model file: checks everything once, then gives views in place.
+
+use std::ops::Range;
+
+use sha2::{Digest, Sha256};
+
+use crate::AlignedBytes;
+use crate::knn::SessionIndex;
+
+use super::arrays::Arrays;
+use super::error::FormatError;
+use super::items::{Catalogue, CatalogueSlots};
+use super::manifest::Manifest;
+use super::neighbors::{NeighborRows, NeighborSlots};
+use super::rankings::{RankingSlots, Rankings};
+use super::sessions::SessionSlots;
+use super::writer::{hex, xxh3_hex};
+use super::{MAX_MODEL_BYTES, section, wasm};
+
+/// How much of the digests is checked when a model is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verify {
+    /// SHA-256 of the manifest, XXH3-64 of every body: finds every accidental change, at memory speed.
+    #[default]
+    Fast,
+    /// SHA-256 of every body as well: what a file from an untrusted place needs.
+    Full,
+}
+
+/// An open, fully validated model. Owns its bytes; views borrow from it.
+///
+/// Whatever the bytes, opening never panics, and no later access can go out of bounds.
+#[derive(Debug)]
+pub struct Model {
+    bytes: AlignedBytes,
+    manifest: Manifest,
+    items: CatalogueSlots,
+    sessions: SessionSlots,
+    together: NeighborSlots,
+    rankings: RankingSlots,
+}
+
+impl Model {
+    /// Validates `bytes` as a model file. Linear in their length.
+    ///
+    /// # Errors
+    /// [`FormatError`] names the section and what is wrong with it.
+    pub fn open(bytes: AlignedBytes, verify: Verify) -> Result<Self, FormatError> {
+        let file = bytes.as_slice();
+        if file.len() as u64 > MAX_MODEL_BYTES {
+            return Err(FormatError::TooLarge { bytes: file.len() as u64, limit: MAX_MODEL_BYTES });
+        }
+        let raw = wasm::sections(file)?;
+        let manifest_at = match raw.first() {
+            Some(first) if first.name == section::MANIFEST => first.body(file)?,
+            _ => return Err(FormatError::NoManifest),
+        };
+        check_seal(file, &raw, &file[manifest_at.clone()])?;
+        let manifest = Manifest::parse(&file[manifest_at])?;
+        for found in raw.iter().filter(|found| found.name.starts_with("endcap.")) {
+            let known = [section::MANIFEST, section::SEAL].contains(&found.name)
+                || manifest.entry(found.name).is_ok();
+            let first = raw.iter().find(|other| other.name == found.name);
+            if !known || first.is_some_and(|first| first.offset != found.offset) {
+                return Err(FormatError::UnexpectedSection {
+                    section: found.name.to_owned(),
+                    offset: found.offset,
+                });
+            }
+        }
+        let mut bodies: Vec<(&str, Range<usize>)> = Vec::with_capacity(manifest.sections.len());
+        for entry in &manifest.sections {
+            let missing = || FormatError::MissingSection { section: entry.name.clone() };
+            let found = raw.iter().find(|found| found.name == entry.name).ok_or_else(missing)?;
+            let body = found.body(file)?;
+            let damaged = |digest| FormatError::Digest { section: entry.name.clone(), digest };
+            if body.len() as u64 != entry.bytes {
+                return Err(damaged("length"));
+            }
+            if xxh3_hex(&file[body.clone()]) != entry.xxh3 {
+                return Err(damaged("xxh3"));
+            }
+            if verify == Verify::Full && hex(&Sha256::digest(&file[body.clone()])) != entry.sha256 {
+                return Err(damaged("sha256"));
+            }
+            bodies.push((found.name, body));
+        }
+        let arrays = |name: &'static str| {
+            let (_, body) = bodies
+                .iter()
+                .find(|(found, _)| *found == name)
+                .ok_or_else(|| FormatError::MissingSection { section: name.to_owned() })?;
+            Arrays::parse(file, body.clone()).map_err(|error| FormatError::Arrays { section: name, error })
+        };
+        let items = CatalogueSlots::parse(file, &arrays(section::ITEMS)?)?;
+        let n = items.view(file).len();
+        let sessions = SessionSlots::parse(file, &arrays(section::SESSIONS)?, n)?;
+        let together = NeighborSlots::parse(file, &arrays(section::TOGETHER)?, n)?;
+        let rankings = RankingSlots::parse(file, &arrays(section::RANKINGS)?, n)?;
+        Ok(Self { manifest, items, sessions, together, rankings, bytes })
+    }
+
+    /// What the file says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Length of the file in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The item catalogue.
+    pub fn items(&self) -> Catalogue<'_> {
+        self.items.view(self.bytes.as_slice())
+    }
+
+    /// The session kNN index.
+    pub fn sessions(&self) -> SessionIndex<'_> {
+        self.sessions.view(self.bytes.as_slice())
+    }
+
+    /// The co-occurrence rows.
+    pub fn together(&self) -> NeighborRows<'_> {
+        self.together.view(self.bytes.as_slice())
+    }
+
+    /// Popular, trending and latest items.
+    pub fn rankings(&self) -> Rankings<'_> {
+        self.rankings.view(self.bytes.as_slice())
+    }
+}
+
+/// The last section holds the SHA-256 of the manifest, which in turn names every other digest.
+fn check_seal(file: &[u8], raw: &[wasm::RawSection<'_>], manifest: &[u8]) -> Result<(), FormatError> {
+    let missing = || FormatError::MissingSection { section: section::SEAL.to_owned() };
+    let last = raw.last().filter(|last| last.name == section::SEAL).ok_or_else(missing)?;
+    if file[last.body(file)?] == Sha256::digest(manifest)[..] {
+        return Ok(());
+    }
+    // A manifest of a later version may be sealed in another way: say so rather than "damaged".
+    match Manifest::parse(manifest) {
+        Err(future @ FormatError::FutureVersion { .. }) => Err(future),
+        _ => Err(FormatError::Digest { section: section::MANIFEST.to_owned(), digest: "sha256" }),
+    }
+}

@@ -1,0 +1,309 @@
+//! Session kNN: VMIS-kNN (Kersbergen, Sprangers, Schelter: "Serenade", SIGMOD 2022) over a flat index.
+//!
+//! Of the sessions that share an item with the running one, the `m` most recent are the sample; the `k` most
+//! similar of these vote for their items. Sessions are numbered by time, so "most recent" is an integer
+//! comparison and the sample is a merge of posting lists that stops after `m` sessions. Which of the (at most
+//! [`MAX_LAST_ITEMS`]) recent items a session shares is a bit mask, and a similarity is a sum of integers over
+//! that mask, so the k best are found by counting and not by a heap. O(m · last + k · session length), no
+//! hashing, no allocation once the scratch has grown.
+
+use crate::ItemIx;
+use crate::format::KnnParameters;
+
+/// Most recent events that are matched. A mask of ten bits keeps the table of similarities at 1,024 entries;
+/// the published grids end at ten, and recall falls before that.
+pub const MAX_LAST_ITEMS: usize = 10;
+
+/// The index, as slices. For `s` sessions numbered by rising time of their last event and `n` items:
+#[derive(Debug, Clone, Copy)]
+pub struct SessionIndex<'a> {
+    /// `s + 1` offsets into [`Self::session_items`].
+    pub session_offsets: &'a [u32],
+    /// Distinct items of every session, in the order of their first event.
+    pub session_items: &'a [ItemIx],
+    /// `n + 1` offsets into [`Self::postings`].
+    pub posting_offsets: &'a [u32],
+    /// For every item its most recent sessions as session number + 1, strictly falling, closed by a 0: the
+    /// sentinel spares the merge an end test per list.
+    pub postings: &'a [u32],
+    /// `n` inverse document frequencies, ln(events / events with the item) to the packed exponent.
+    pub idf: &'a [f32],
+}
+
+impl SessionIndex<'_> {
+    /// Number of sessions.
+    pub fn sessions(&self) -> usize {
+        self.session_offsets.len().saturating_sub(1)
+    }
+
+    fn items_of(&self, session: u32) -> &[ItemIx] {
+        let at = session as usize;
+        &self.session_items[self.session_offsets[at] as usize..self.session_offsets[at + 1] as usize]
+    }
+}
+
+/// Sums of scores by item, sparse to reset: a dense array and the list of items that are not zero.
+#[derive(Debug, Default)]
+pub struct Scores {
+    values: Vec<f32>,
+    touched: Vec<ItemIx>,
+}
+
+impl Scores {
+    /// Makes room for items `0..n` and forgets everything.
+    pub fn reset(&mut self, n: usize) {
+        for &item in &self.touched {
+            self.values[item as usize] = 0.0;
+        }
+        self.touched.clear();
+        if self.values.len() != n {
+            self.values.clear();
+            self.values.resize(n, 0.0);
+        }
+    }
+
+    /// Adds `weight` > 0 to `item`.
+    #[inline]
+    pub fn add(&mut self, item: ItemIx, weight: f32) {
+        debug_assert!(weight >= 0.0, "scores only grow");
+        let value = &mut self.values[item as usize];
+        if *value == 0.0 {
+            self.touched.push(item);
+        }
+        *value += weight;
+    }
+
+    /// Adds `weight` > 0 to each of `items`.
+    ///
+    /// As [`Self::add`] for each, but without its branch: whether an item is new is as good as random, and
+    /// there are thousands in one answer. Every item is written behind the touched ones, and stays if it is new.
+    pub fn add_all(&mut self, items: &[ItemIx], weight: f32) {
+        debug_assert!(weight >= 0.0, "scores only grow");
+        let mut count = self.touched.len();
+        self.touched.resize(count + items.len(), 0);
+        // Slices outside the loop: their addresses stay in registers.
+        let (values, touched) = (self.values.as_mut_slice(), self.touched.as_mut_slice());
+        for &item in items {
+            let value = &mut values[item as usize];
+            touched[count] = item;
+            count += usize::from(*value == 0.0);
+            *value += weight;
+        }
+        self.touched.truncate(count);
+    }
+
+    /// Multiplies every score by its item's factor, at least 0, and gives the largest product (0 if none).
+    pub fn scale(&mut self, factors: &[f32]) -> f32 {
+        let mut largest = 0.0_f32;
+        for &item in &self.touched {
+            let value = &mut self.values[item as usize];
+            *value *= factors[item as usize];
+            largest = larger(largest, *value);
+        }
+        largest
+    }
+
+    /// The largest score, 0 if there is none.
+    pub fn largest(&self) -> f32 {
+        self.touched.iter().map(|&item| self.values[item as usize]).fold(0.0, larger)
+    }
+
+    /// The score of `item`, 0 if it has none.
+    #[inline]
+    pub fn get(&self, item: ItemIx) -> f32 {
+        self.values[item as usize]
+    }
+
+    /// Items with a score, in no order.
+    pub fn touched(&self) -> &[ItemIx] {
+        &self.touched
+    }
+}
+
+/// The larger of two numbers, neither of them NaN.
+///
+/// Not `f32::max`: for its NaN rule LLVM 19 calls libm's `fmaxf` in x86-64 code without SSE4, and
+/// `wasmedge compile --generic-binary` (0.14.1) takes a symbol that begins with `f` for one of its functions:
+/// the loader then refuses the section ("number of codes not matching") and interprets.
+fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+/// Working memory of one caller; about 12 bytes per sampled session.
+#[derive(Debug, Default)]
+pub struct KnnScratch {
+    /// (session, mask of shared items), most recent first.
+    sample: Vec<(u32, u32)>,
+    /// Similarity numerator by mask.
+    similarity: Vec<u32>,
+    /// Weight of a vote by mask.
+    vote: Vec<f32>,
+}
+
+/// Largest similarity numerator: 1 + 2 + ... + [`MAX_LAST_ITEMS`].
+const MAX_SIMILARITY: usize = MAX_LAST_ITEMS * (MAX_LAST_ITEMS + 1) / 2;
+
+/// Adds the votes of the nearest sessions to `scores`; [`Scores::scale`] by `idf` completes the method.
+///
+/// `session` holds the items of the running session, oldest first, all below the index's number of items;
+/// its last `params.last_items` count. `params` must satisfy the checks of a packed manifest.
+pub fn vote(
+    index: SessionIndex<'_>,
+    session: &[ItemIx],
+    params: &KnnParameters,
+    scratch: &mut KnnScratch,
+    scores: &mut Scores,
+) {
+    let last = (params.last_items as usize).clamp(1, MAX_LAST_ITEMS);
+    let window = &session[session.len().saturating_sub(last)..];
+    // Newest first, each item at its newest position.
+    let mut starts = [0_usize; MAX_LAST_ITEMS];
+    let mut ages = [0_u32; MAX_LAST_ITEMS];
+    let mut matched = [0; MAX_LAST_ITEMS];
+    let mut lists = 0;
+    for (age, &item) in window.iter().rev().enumerate() {
+        if !window[window.len() - age..].contains(&item) {
+            starts[lists] = index.posting_offsets[item as usize] as usize;
+            ages[lists] = age as u32;
+            matched[lists] = item;
+            lists += 1;
+        }
+    }
+    if lists == 0 {
+        return;
+    }
+    fill_tables(&ages[..lists], window.len() as u32, params, scratch);
+    let mut counts = [0_u32; MAX_SIMILARITY + 1];
+    // With one list every similarity is equal, and the k most recent are the k best.
+    let limit = if lists == 1 { params.sample.min(params.neighbors) } else { params.sample } as usize;
+    scratch.sample.clear();
+    merge_any(lists, index.postings, &starts, limit, scratch, &mut counts);
+    let (least, mut at_least) = cut_off(&counts, params.neighbors);
+    for &(session, mask) in &scratch.sample {
+        let similarity = scratch.similarity[mask as usize];
+        if similarity < least {
+            continue;
+        }
+        if similarity == least {
+            // Sessions come most recent first, which is how ties are broken.
+            if at_least == 0 {
+                continue;
+            }
+            at_least -= 1;
+        }
+        let items = index.items_of(session);
+        let mut weight = scratch.vote[mask as usize];
+        if params.length_exponent != 0.0 {
+            weight *= (items.len() as f32).powf(-params.length_exponent);
+        }
+        if weight <= 0.0 {
+            continue;
+        }
+        if params.distance_factor < 1.0 {
+            let newest = matched[mask.trailing_zeros() as usize];
+            add_by_distance(items, newest, weight, params.distance_factor, scores);
+        } else {
+            scores.add_all(items, weight);
+        }
+    }
+}
+
+/// Adds a vote that falls by `factor` with every place between an item and the match.
+fn add_by_distance(items: &[ItemIx], newest: ItemIx, weight: f32, factor: f32, scores: &mut Scores) {
+    let at = items.iter().position(|&item| item == newest).unwrap_or_default();
+    let mut before = weight;
+    for &item in items[..at].iter().rev() {
+        before *= factor;
+        scores.add(item, before);
+    }
+    let mut after = weight;
+    for &item in &items[at..] {
+        scores.add(item, after);
+        after *= factor;
+    }
+}
+
+/// Similarity and vote of every mask over the matched items.
+///
+/// An item of age `a` in a window of `w` events adds `w - a` (linear decay by position); a vote is the
+/// similarity over the number of distinct items, times `1 - match_decay · (age of the newest match + 1)`.
+fn fill_tables(ages: &[u32], window: u32, params: &KnnParameters, scratch: &mut KnnScratch) {
+    let masks = 1 << ages.len();
+    scratch.similarity.clear();
+    scratch.similarity.resize(masks, 0);
+    scratch.vote.clear();
+    scratch.vote.resize(masks, 0.0);
+    for mask in 1..masks {
+        let newest = mask.trailing_zeros() as usize;
+        let similarity = scratch.similarity[mask & (mask - 1)] + window - ages[newest];
+        scratch.similarity[mask] = similarity;
+        let match_weight = 1.0 - params.match_decay * (ages[newest] + 1) as f32;
+        scratch.vote[mask] = larger(match_weight, 0.0) * similarity as f32 / ages.len() as f32;
+    }
+}
+
+/// The similarity of the k-th best, and how many of that similarity belong to the k best.
+fn cut_off(counts: &[u32], k: u32) -> (u32, u32) {
+    let mut wanted = k;
+    for similarity in (1..counts.len()).rev() {
+        if counts[similarity] >= wanted {
+            return (similarity as u32, wanted);
+        }
+        wanted -= counts[similarity];
+    }
+    (0, 0)
+}
+
+/// [`merge`] for a number of lists known at run time.
+fn merge_any(
+    lists: usize,
+    postings: &[u32],
+    starts: &[usize; MAX_LAST_ITEMS],
+    limit: usize,
+    scratch: &mut KnnScratch,
+    counts: &mut [u32],
+) {
+    macro_rules! dispatch {
+        ($($count:literal)*) => {
+            match lists {
+                $($count => merge::<$count>(postings, starts, limit, scratch, counts),)*
+                _ => {}
+            }
+        };
+    }
+    dispatch!(1 2 3 4 5 6 7 8 9 10);
+}
+
+/// Merges `L` falling posting lists into the sample, most recent first, until it holds `limit` sessions.
+///
+/// Heads advance without a branch: which list holds the next session is as good as random, and a mispredicted
+/// branch would cost more than the whole step.
+fn merge<const L: usize>(
+    postings: &[u32],
+    starts: &[usize; MAX_LAST_ITEMS],
+    limit: usize,
+    scratch: &mut KnnScratch,
+    counts: &mut [u32],
+) {
+    let mut at: [usize; L] = std::array::from_fn(|list| starts[list]);
+    let mut head: [u32; L] = std::array::from_fn(|list| postings[at[list]]);
+    let KnnScratch { sample, similarity, .. } = scratch;
+    for _ in 0..limit {
+        let mut top = head[0];
+        for &next in &head[1..] {
+            top = top.max(next);
+        }
+        if top == 0 {
+            break;
+        }
+        let mut mask = 0_u32;
+        for list in 0..L {
+            let hit = u32::from(head[list] == top);
+            mask |= hit << list;
+            at[list] += hit as usize;
+            head[list] = postings[at[list]];
+        }
+        sample.push((top - 1, mask));
+        counts[similarity[mask as usize] as usize] += 1;
+    }
+}
