@@ -1,0 +1,285 @@
+//! `endcap-model evaluate`.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::ValueEnum;
+use endcap_core::format::{Blend, Parameters};
+use serde::Serialize;
+
+use super::train::{KnnArgs, TogetherArgs};
+use super::{Failure, print, print_json};
+use crate::evaluate::{self, CUTOFFS, EvaluateError, Method, Protocol, Row, Split};
+use crate::progress::{Progress, Unit};
+use crate::report::{Align, Table, count};
+use crate::train::{Options, TrainError, train};
+
+/// Measure recommendations by a built-in protocol, through the packed file and the serving code.
+///
+/// serenade: next click for every prefix of every session (folder with train, valid, test .txt[.gz]).
+/// uci-shuffled: last item of every line `invoice<TAB>items` is the test, second last the validation.
+/// temporal-basket: next basket of known customers of an imported dataset; validation is the 9th tenth of the
+/// baskets by time, the test the 10th.
+///
+/// The whole catalogue is ranked. Lines: knn (session kNN), together (co-occurrence), personal (the served
+/// blend), markov, repeat-last, popular. All are deterministic, so there is nothing to average over seeds.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Data in the protocol's form.
+    #[arg(long, value_name = "PATH")]
+    data: PathBuf,
+    /// How to split and ask.
+    #[arg(long, value_enum)]
+    protocol: ProtocolArg,
+    /// Parts to ask; tune on valid, report test.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "test")]
+    split: Vec<SplitArg>,
+    /// Lines of the table.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = MethodArg::value_variants().to_vec())]
+    methods: Vec<MethodArg>,
+    #[command(flatten)]
+    knn: KnnArgs,
+    #[command(flatten)]
+    together: TogetherArgs,
+    /// Weight of session kNN in the personal list.
+    #[arg(long, default_value_t = Blend::default().knn)]
+    blend_knn: f32,
+    /// Weight of co-occurrence in the personal list.
+    #[arg(long, default_value_t = Blend::default().together)]
+    blend_together: f32,
+    /// Search better kNN parameters on the validation part first, and use them.
+    #[arg(long)]
+    tune: bool,
+    /// Fail unless kNN's MRR@20 is as stated, such as valid=0.3197,test=0.3401.
+    #[arg(long, value_delimiter = ',', value_name = "SPLIT=MRR", value_parser = parse_expectation)]
+    expect_mrr20: Vec<(SplitArg, f64)>,
+    /// Largest accepted difference of --expect-mrr20.
+    #[arg(long, default_value_t = 0.005)]
+    tolerance: f64,
+    /// Also write the figures to this file as JSON.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Print the figures as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ProtocolArg {
+    Serenade,
+    UciShuffled,
+    TemporalBasket,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SplitArg {
+    Valid,
+    Test,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum MethodArg {
+    Knn,
+    Together,
+    Personal,
+    Markov,
+    RepeatLast,
+    Popular,
+}
+
+/// What is written as JSON: one object a run.
+#[derive(Debug, Serialize)]
+struct Report {
+    protocol: Protocol,
+    parameters: Parameters,
+    splits: Vec<SplitReport>,
+}
+
+#[derive(Debug, Serialize)]
+struct SplitReport {
+    split: Split,
+    train_events: u64,
+    train_items: usize,
+    train_seconds: f64,
+    model_bytes: usize,
+    rows: Vec<Row>,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let protocol = match args.protocol {
+        ProtocolArg::Serenade => Protocol::Serenade,
+        ProtocolArg::UciShuffled => Protocol::UciShuffled,
+        ProtocolArg::TemporalBasket => Protocol::TemporalBasket,
+    };
+    let mut parameters = Parameters {
+        knn: args.knn.parameters(),
+        together: args.together.parameters(),
+        blend: Blend { knn: args.blend_knn, together: args.blend_together },
+        ..Parameters::default()
+    };
+    if args.tune {
+        tune(args, protocol, &mut parameters)?;
+    }
+    let mut report = Report { protocol, parameters, splits: Vec::new() };
+    for &split in &args.split {
+        report.splits.push(measure(args, protocol, split.into(), &report.parameters)?);
+    }
+    if let Some(path) = &args.out {
+        let json = serde_json::to_string_pretty(&report).map_err(Failure::internal)?;
+        std::fs::write(path, json)
+            .map_err(|source| failure(EvaluateError::Io { path: path.clone(), source }))?;
+    }
+    if args.json {
+        print_json(&report)?;
+    } else {
+        for split in &report.splits {
+            print(&format!("{}\n", table(split)))?;
+        }
+    }
+    check(args, &report)
+}
+
+fn tune(args: &Args, protocol: Protocol, parameters: &mut Parameters) -> Result<(), Failure> {
+    /// A round of the search tries every value of every grid once; three rounds nearly always suffice.
+    const EXPECTED_SETTINGS: u64 = 120;
+    let task = protocol.task(&args.data, Split::Valid).map_err(failure)?;
+    let mut progress = Progress::new("tuning on valid", EXPECTED_SETTINGS, Unit::Count);
+    let mut tried = 0;
+    let tuned = evaluate::tune_knn(&task, &task.cases, &mut |_, _| {
+        tried += 1;
+        progress.set(tried);
+    });
+    progress.finish();
+    let tuned = tuned.map_err(failure)?;
+    parameters.knn = tuned.knn;
+    let json = serde_json::to_string(&parameters.knn).map_err(Failure::internal)?;
+    let line =
+        format!("best of {} settings on valid, MRR@20 {:.4}: {json}\n", tuned.tried, tuned.valid_mrr20);
+    if args.json { Ok(()) } else { print(&line) }
+}
+
+fn measure(
+    args: &Args,
+    protocol: Protocol,
+    split: Split,
+    parameters: &Parameters,
+) -> Result<SplitReport, Failure> {
+    let task = protocol.task(&args.data, split).map_err(failure)?;
+    let started = Instant::now();
+    let options = Options { parameters: parameters.clone(), ..Options::default() };
+    let trained = train(&task.train, &options, &mut |_| {}).map_err(|e| failure(e.into()))?;
+    let model = trained.open().map_err(|e| failure(e.into()))?;
+    let train_seconds = started.elapsed().as_secs_f64();
+    let mut progress = Progress::new("ranking", args.methods.len() as u64, Unit::Count);
+    let mut rows = Vec::new();
+    for (done, &method) in args.methods.iter().enumerate() {
+        progress.set(done as u64);
+        rows.append(&mut evaluate::evaluate(&task, &task.cases, &model, &[method.into()]));
+    }
+    progress.finish();
+    Ok(SplitReport {
+        split,
+        train_events: task.train.events(),
+        train_items: task.train.items.len(),
+        train_seconds,
+        model_bytes: model.bytes(),
+        rows,
+    })
+}
+
+fn table(report: &SplitReport) -> Table {
+    let cases = report.rows.first().map_or(0, |row| row.figures.cases);
+    let title = format!(
+        "{}: {} cases, trained on {} events and {} items in {:.1} s, model {} bytes",
+        report.split,
+        count(cases as u64),
+        count(report.train_events),
+        count(report.train_items as u64),
+        report.train_seconds,
+        count(report.model_bytes as u64)
+    );
+    let names: Vec<String> = ["HR", "R", "N", "MRR"]
+        .iter()
+        .flat_map(|metric| CUTOFFS.iter().map(move |k| format!("{metric}@{k}")))
+        .chain(["newR@10", "newR@20", "cover", "popbias", "seconds"].map(str::to_owned))
+        .collect();
+    let mut columns = vec![("method", Align::Left)];
+    columns.extend(names.iter().map(|name| (name.as_str(), Align::Right)));
+    let mut table = Table::new(&title, &columns);
+    for row in &report.rows {
+        let figures = &row.figures;
+        let values = [figures.hit_rate, figures.recall, figures.ndcg, figures.mrr].concat().into_iter();
+        let rest = [figures.new_recall[1], figures.new_recall[2], figures.coverage];
+        let cells = values.chain(rest).map(|value| format!("{value:.4}"));
+        let last = [format!("{:.2}", figures.popularity_bias), format!("{:.2}", row.seconds)];
+        table.row(std::iter::once(row.method.as_str().to_owned()).chain(cells).chain(last));
+    }
+    table
+}
+
+fn check(args: &Args, report: &Report) -> Result<(), Failure> {
+    /// Index of cut-off 20.
+    const AT_20: usize = 2;
+    for &(split, expected) in &args.expect_mrr20 {
+        let split = Split::from(split);
+        let rows = report.splits.iter().filter(|found| found.split == split).flat_map(|found| &found.rows);
+        let Some(row) = rows.into_iter().find(|row| row.method == Method::Knn) else {
+            return Err(failure(EvaluateError::NoCases("--expect-mrr20 needs its split and method knn")));
+        };
+        let found = row.figures.mrr[AT_20];
+        if (found - expected).abs() > args.tolerance {
+            let tolerance = args.tolerance;
+            return Err(failure(EvaluateError::Unexpected {
+                metric: "MRR@20",
+                split,
+                found,
+                expected,
+                tolerance,
+            }));
+        }
+        if !args.json {
+            print(&format!(
+                "{split}: MRR@20 {found:.4}, expected {expected:.4} within {}: ok\n",
+                args.tolerance
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+fn failure(error: EvaluateError) -> Failure {
+    match error {
+        EvaluateError::Train(error @ (TrainError::Io { .. } | TrainError::Unreadable(_))) => {
+            Failure::internal(error)
+        }
+        error => Failure::bad_input(error),
+    }
+}
+
+impl From<SplitArg> for Split {
+    fn from(split: SplitArg) -> Self {
+        match split {
+            SplitArg::Valid => Self::Valid,
+            SplitArg::Test => Self::Test,
+        }
+    }
+}
+
+impl From<MethodArg> for Method {
+    fn from(method: MethodArg) -> Self {
+        match method {
+            MethodArg::Knn => Self::Knn,
+            MethodArg::Together => Self::Together,
+            MethodArg::Personal => Self::Personal,
+            MethodArg::Markov => Self::Markov,
+            MethodArg::RepeatLast => Self::RepeatLast,
+            MethodArg::Popular => Self::Popular,
+        }
+    }
+}
+
+fn parse_expectation(text: &str) -> Result<(SplitArg, f64), String> {
+    let (split, value) = text.split_once('=').ok_or("give SPLIT=VALUE, such as test=0.34")?;
+    let split = <SplitArg as ValueEnum>::from_str(split, false)?;
+    Ok((split, value.parse().map_err(|_| format!("`{value}` is not a number"))?))
+}

@@ -1,0 +1,73 @@
+//! `endcap-model inspect`.
+
+use std::path::{Path, PathBuf};
+
+use endcap_core::AlignedBytes;
+use endcap_core::format::{FormatError, Model, Verify};
+
+use super::{Failure, print, print_json};
+use crate::report::{Align, Table, count};
+
+/// Show what a model.wasm holds, after checking every digest.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Model file.
+    file: PathBuf,
+    /// Print the manifest as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A file that is not a usable model.
+#[derive(Debug, thiserror::Error)]
+enum InspectError {
+    #[error("cannot read {}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("{}: {error}; {}", path.display(), error.remedy())]
+    Format { path: PathBuf, error: FormatError },
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let bytes = std::fs::read(&args.file)
+        .map_err(|source| Failure::bad_input(InspectError::Io { path: args.file.clone(), source }))?;
+    if args.json {
+        return print_manifest(&bytes, &args.file);
+    }
+    let model = open(&bytes, &args.file)?;
+    let manifest = model.manifest();
+    let mut about = Table::new(&args.file.display().to_string(), &[("", Align::Left), ("", Align::Left)]);
+    for (what, value) in [
+        ("name", manifest.name.clone()),
+        ("format version", manifest.format_version.to_string()),
+        ("created", manifest.created.clone()),
+        ("by", manifest.generator.clone()),
+        ("bytes", count(model.bytes() as u64)),
+        ("items", count(manifest.data.items)),
+        ("sessions", count(manifest.data.sessions)),
+        ("users", count(manifest.data.users)),
+        ("events", count(manifest.data.events)),
+        ("from", manifest.data.first_event.clone()),
+        ("to", manifest.data.last_event.clone()),
+        ("source", manifest.card.source.clone()),
+        ("licence", manifest.card.licence.clone()),
+        ("item pairs", count(model.together().pairs() as u64)),
+    ] {
+        about.row([what.to_owned(), value]);
+    }
+    let mut sections =
+        Table::new("Sections", &[("name", Align::Left), ("bytes", Align::Right), ("sha256", Align::Left)]);
+    for entry in &manifest.sections {
+        sections.row([entry.name.clone(), count(entry.bytes), entry.sha256.clone()]);
+    }
+    print(&format!("{about}\n{sections}"))
+}
+
+/// Prints the manifest of a packed file.
+pub(super) fn print_manifest(bytes: &[u8], path: &Path) -> Result<(), Failure> {
+    print_json(open(bytes, path)?.manifest())
+}
+
+fn open(bytes: &[u8], path: &Path) -> Result<Model, Failure> {
+    Model::open(AlignedBytes::copy_from(bytes), Verify::Full)
+        .map_err(|error| Failure::bad_input(InspectError::Format { path: path.to_owned(), error }))
+}

@@ -1,0 +1,216 @@
+//! `endcap-model train`.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use endcap_core::format::{Blend, Card, KnnParameters, Parameters, TogetherParameters, TrendingParameters};
+
+use super::{Failure, print, print_json};
+use crate::dataset::{Dataset, Source};
+use crate::progress::{Progress, Unit};
+use crate::report::{Align, Table, count};
+use crate::train::{Options, Step, TrainError, Trained, records, train};
+
+/// Train the model's sources on a dataset: session kNN, co-occurrence, trending, popularity.
+///
+/// Defaults are the published ones of VMIS-kNN, and a blend that did best on validation data of the retail
+/// sets at hand. A session is the dataset's session; where it has none, a user's events without a pause of 30
+/// minutes. Cancellations and dislikes are not learned from.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Dataset made by `endcap-model import`.
+    dataset: PathBuf,
+    /// Folder for the trained parts; replaced if it is one.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Name of the model in answers, logs and metrics.
+    #[arg(long, default_value = "endcap", value_parser = parse_name)]
+    name: String,
+    /// Licence of the data, for the model card.
+    #[arg(long, default_value = "")]
+    licence: String,
+    #[command(flatten)]
+    knn: KnnArgs,
+    #[command(flatten)]
+    together: TogetherArgs,
+    /// Half-life of an event in the trending list, days.
+    #[arg(long, default_value_t = 7.0, value_name = "DAYS", value_parser = parse_weight)]
+    trending_half_life: f32,
+    /// Weight of session kNN in the personal list.
+    #[arg(long, default_value_t = Blend::default().knn, value_name = "WEIGHT", value_parser = parse_weight)]
+    blend_knn: f32,
+    /// Weight of co-occurrence in the personal list.
+    #[arg(long, default_value_t = Blend::default().together, value_name = "WEIGHT", value_parser = parse_weight)]
+    blend_together: f32,
+    /// Print the summary as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Parameters of session kNN; also taken by `evaluate`.
+#[derive(Debug, clap::Args)]
+pub(super) struct KnnArgs {
+    /// m: most recent sessions that share an item.
+    #[arg(id = "knn-sample", long, default_value_t = KnnParameters::default().sample, value_name = "M",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    sample: u32,
+    /// k: nearest of those, which vote.
+    #[arg(id = "knn-neighbors", long, default_value_t = KnnParameters::default().neighbors, value_name = "K",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    neighbors: u32,
+    /// Last events of the running session that are matched, 1 to 10.
+    #[arg(id = "knn-last", long, default_value_t = KnnParameters::default().last_items, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=10))]
+    last_items: u32,
+    /// Exponent on the inverse document frequency; 0 is none.
+    #[arg(id = "knn-idf", long, default_value_t = KnnParameters::default().idf_exponent, value_name = "X",
+          value_parser = parse_weight)]
+    idf_exponent: f32,
+    /// Step by which a vote falls with the age of the newest match.
+    #[arg(id = "knn-match-decay", long, default_value_t = KnnParameters::default().match_decay, value_name = "STEP",
+          value_parser = parse_weight)]
+    match_decay: f32,
+    /// Exponent by which a vote falls with the neighbour's length; 0 is none.
+    #[arg(id = "knn-length", long, default_value_t = KnnParameters::default().length_exponent, value_name = "X",
+          value_parser = parse_weight)]
+    length_exponent: f32,
+    /// Factor per place between an item of a neighbour and its newest match; 1 is none.
+    #[arg(long = "knn-distance", default_value_t = KnnParameters::default().distance_factor, value_name = "FACTOR",
+          value_parser = parse_weight)]
+    distance_factor: f32,
+}
+
+impl KnnArgs {
+    pub(super) fn parameters(&self) -> KnnParameters {
+        KnnParameters {
+            sample: self.sample,
+            neighbors: self.neighbors,
+            last_items: self.last_items,
+            idf_exponent: self.idf_exponent,
+            match_decay: self.match_decay,
+            length_exponent: self.length_exponent,
+            distance_factor: self.distance_factor.clamp(f32::MIN_POSITIVE, 1.0),
+        }
+    }
+}
+
+/// Parameters of co-occurrence; also taken by `evaluate`.
+#[derive(Debug, clap::Args)]
+pub(super) struct TogetherArgs {
+    /// Half-life of a co-occurrence, days; 0 is no decay.
+    #[arg(id = "together-half-life", long, default_value_t = TogetherParameters::default().half_life_days,
+          value_name = "DAYS", value_parser = parse_weight)]
+    half_life_days: f32,
+    /// Shrinkage of the cosine.
+    #[arg(id = "together-shrinkage", long, default_value_t = TogetherParameters::default().shrinkage,
+          value_name = "COUNT", value_parser = parse_weight)]
+    shrinkage: f32,
+    /// Neighbours kept per item.
+    #[arg(id = "together-neighbors", long, default_value_t = TogetherParameters::default().neighbors, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    neighbors: u32,
+    /// Items of a history that are summed, 1 to 50.
+    #[arg(id = "together-history", long, default_value_t = TogetherParameters::default().history, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=50))]
+    history: u32,
+    /// Factor per position by which older items of a history count less, 0 to 1.
+    #[arg(id = "together-decay", long, default_value_t = TogetherParameters::default().position_decay,
+          value_name = "FACTOR", value_parser = parse_weight)]
+    position_decay: f32,
+}
+
+impl TogetherArgs {
+    pub(super) fn parameters(&self) -> TogetherParameters {
+        TogetherParameters {
+            half_life_days: self.half_life_days,
+            shrinkage: self.shrinkage,
+            neighbors: self.neighbors,
+            history: self.history,
+            position_decay: self.position_decay.min(1.0),
+        }
+    }
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let started = Instant::now();
+    let dataset = Dataset::open(&args.dataset).map_err(|e| failure(e.into()))?;
+    let mut progress = Progress::new("reading events", dataset.report().rows_kept, Unit::Count);
+    let log = records(&dataset, &mut |read| progress.set(read));
+    progress.finish();
+    let log = log.map_err(failure)?;
+    // The name and not the path: a model file should not tell how its maker's disk is laid out.
+    let name = |source: &Source| source.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let source = dataset.report().sources.iter().map(name).collect::<Vec<_>>().join(", ");
+    let options = Options {
+        name: args.name.clone(),
+        parameters: Parameters {
+            knn: args.knn.parameters(),
+            together: args.together.parameters(),
+            trending: TrendingParameters { half_life_days: args.trending_half_life },
+            blend: Blend { knn: args.blend_knn, together: args.blend_together },
+        },
+        card: Card { source, licence: args.licence.clone(), ..Card::default() },
+        created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    };
+    let mut steps = Progress::new("training", 3, Unit::Count);
+    let trained = train(&log, &options, &mut |step| {
+        steps.set(match step {
+            Step::Sessions => 0,
+            Step::Together => 1,
+            Step::Rankings => 2,
+        });
+    });
+    steps.finish();
+    let trained = trained.map_err(failure)?;
+    trained.save(&args.out).map_err(failure)?;
+    if args.json {
+        return print_json(&trained.manifest);
+    }
+    print(&format!(
+        "{}\nwrote {}, took {:.1} s\n",
+        summary(&trained),
+        args.out.display(),
+        started.elapsed().as_secs_f64()
+    ))
+}
+
+fn summary(trained: &Trained) -> Table {
+    let data = &trained.manifest.data;
+    let mut table = Table::new("Trained", &[("", Align::Left), ("", Align::Right)]);
+    for (what, value) in [
+        ("events", data.events),
+        ("users", data.users),
+        ("items", data.items),
+        ("sessions in the kNN index", data.sessions),
+    ] {
+        table.row([what.to_owned(), count(value)]);
+    }
+    table.row(["first event".to_owned(), data.first_event.clone()]);
+    table.row(["last event".to_owned(), data.last_event.clone()]);
+    for (name, body) in &trained.bodies {
+        table.row([format!("{name}, bytes"), count(body.len() as u64)]);
+    }
+    table
+}
+
+/// Training fails for the input's sake, unless the system does.
+pub(super) fn failure(error: TrainError) -> Failure {
+    let internal = matches!(error, TrainError::Io { .. } | TrainError::Unreadable(_));
+    Failure::new(error, !internal)
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    let valid = !text.is_empty() && text.len() <= 64 && !text.chars().any(char::is_control);
+    if valid {
+        Ok(text.to_owned())
+    } else {
+        Err("give a name of 1 to 64 bytes without control characters".to_owned())
+    }
+}
+
+fn parse_weight(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(weight) if weight.is_finite() && weight >= 0.0 => Ok(weight),
+        _ => Err("give a number of at least 0".to_owned()),
+    }
+}

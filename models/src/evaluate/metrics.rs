@@ -1,0 +1,159 @@
+//! Ranking metrics at fixed cut-offs.
+
+use std::collections::HashSet;
+
+use endcap_core::ItemIx;
+use serde::Serialize;
+
+use super::Case;
+
+/// List lengths at which every metric is given.
+pub const CUTOFFS: [usize; 4] = [5, 10, 20, 50];
+/// The cut-off of coverage and popularity bias.
+const LIST: usize = 20;
+
+/// Sums over cases; [`Metrics::figures`] gives means. Mergeable, so that threads can count apart.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    cases: usize,
+    hit: [f64; CUTOFFS.len()],
+    recall: [f64; CUTOFFS.len()],
+    ndcg: [f64; CUTOFFS.len()],
+    mrr: [f64; CUTOFFS.len()],
+    new_cases: usize,
+    new_recall: [f64; CUTOFFS.len()],
+    listed: HashSet<ItemIx>,
+    listed_popularity: f64,
+    listed_count: usize,
+    target_popularity: f64,
+    target_count: usize,
+}
+
+/// Means over the cases of a split, in the order of [`CUTOFFS`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figures {
+    /// Number of cases.
+    pub cases: usize,
+    /// The list lengths.
+    pub cutoffs: [usize; CUTOFFS.len()],
+    /// Share of cases with at least one target in the list (hit rate).
+    pub hit_rate: [f64; CUTOFFS.len()],
+    /// Share of a case's targets in the list; the hit rate where there is one target.
+    pub recall: [f64; CUTOFFS.len()],
+    /// Normalised discounted cumulative gain, binary relevance.
+    pub ndcg: [f64; CUTOFFS.len()],
+    /// Mean reciprocal rank of the first target, 0 beyond the cut-off.
+    pub mrr: [f64; CUTOFFS.len()],
+    /// Recall over only those targets that the history does not contain; cases without any are left out.
+    pub new_recall: [f64; CUTOFFS.len()],
+    /// Share of all targets that the history does not contain.
+    pub new_cases: usize,
+    /// Share of the trained items that stand in some list of 20.
+    pub coverage: f64,
+    /// Mean popularity of listed items over that of targets: 1 is unbiased, more favours the popular.
+    pub popularity_bias: f64,
+}
+
+impl Metrics {
+    /// Counts the answer `list` (best first) to `case`. `popularity` is training weight by item.
+    pub fn add(&mut self, case: &Case, list: &[ItemIx], popularity: &[f64]) {
+        self.cases += 1;
+        let targets: HashSet<ItemIx> = case.targets.iter().copied().collect();
+        let known: HashSet<ItemIx> = case.history.iter().copied().collect();
+        let fresh = targets.iter().filter(|item| !known.contains(item)).count();
+        self.new_cases += usize::from(fresh > 0);
+        for (at, &k) in CUTOFFS.iter().enumerate() {
+            let head = &list[..list.len().min(k)];
+            let hits: Vec<usize> = head
+                .iter()
+                .enumerate()
+                .filter(|(_, item)| targets.contains(item))
+                .map(|(rank, _)| rank)
+                .collect();
+            let gain: f64 = hits.iter().map(|&rank| discount(rank)).sum();
+            let ideal: f64 = (0..targets.len().min(k)).map(discount).sum();
+            self.hit[at] += f64::from(u8::from(!hits.is_empty()));
+            self.recall[at] += hits.len() as f64 / targets.len().max(1) as f64;
+            self.ndcg[at] += if ideal > 0.0 { gain / ideal } else { 0.0 };
+            self.mrr[at] += hits.first().map_or(0.0, |&rank| 1.0 / (rank + 1) as f64);
+            if fresh > 0 {
+                let found =
+                    head.iter().filter(|item| targets.contains(item) && !known.contains(item)).count();
+                self.new_recall[at] += found as f64 / fresh as f64;
+            }
+        }
+        for &item in list.iter().take(LIST) {
+            self.listed.insert(item);
+            self.listed_popularity += popularity[item as usize];
+            self.listed_count += 1;
+        }
+        for &item in &targets {
+            self.target_popularity += popularity[item as usize];
+            self.target_count += 1;
+        }
+    }
+
+    /// Adds what another thread counted.
+    pub fn merge(&mut self, other: Self) {
+        self.cases += other.cases;
+        self.new_cases += other.new_cases;
+        for at in 0..CUTOFFS.len() {
+            self.hit[at] += other.hit[at];
+            self.recall[at] += other.recall[at];
+            self.ndcg[at] += other.ndcg[at];
+            self.mrr[at] += other.mrr[at];
+            self.new_recall[at] += other.new_recall[at];
+        }
+        self.listed.extend(other.listed);
+        self.listed_popularity += other.listed_popularity;
+        self.listed_count += other.listed_count;
+        self.target_popularity += other.target_popularity;
+        self.target_count += other.target_count;
+    }
+
+    /// Means. `trained_items` is the number of items with training events.
+    pub fn figures(&self, trained_items: usize) -> Figures {
+        let mean = |sums: [f64; CUTOFFS.len()], cases: usize| sums.map(|sum| sum / cases.max(1) as f64);
+        let ratio = |sum: f64, count: usize| sum / count.max(1) as f64;
+        let listed = ratio(self.listed_popularity, self.listed_count);
+        let wanted = ratio(self.target_popularity, self.target_count);
+        Figures {
+            cases: self.cases,
+            cutoffs: CUTOFFS,
+            hit_rate: mean(self.hit, self.cases),
+            recall: mean(self.recall, self.cases),
+            ndcg: mean(self.ndcg, self.cases),
+            mrr: mean(self.mrr, self.cases),
+            new_recall: mean(self.new_recall, self.new_cases),
+            new_cases: self.new_cases,
+            coverage: self.listed.len() as f64 / trained_items.max(1) as f64,
+            popularity_bias: if wanted > 0.0 { listed / wanted } else { 0.0 },
+        }
+    }
+}
+
+/// 1 / log2(rank + 2), rank from 0.
+fn discount(rank: usize) -> f64 {
+    1.0 / ((rank + 2) as f64).log2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_a_hand_made_case() {
+        let case = Case { history: vec![1], targets: vec![1, 3], last_basket: 1 };
+        let mut metrics = Metrics::default();
+        metrics.add(&case, &[9, 3, 7, 8, 6, 1], &[1.0; 10]);
+        let figures = metrics.figures(10);
+        assert_eq!(figures.recall, [0.5, 1.0, 1.0, 1.0]);
+        assert_eq!(figures.mrr, [0.5; 4]);
+        assert_eq!(figures.hit_rate, [1.0; 4]);
+        assert_eq!(figures.new_recall, [1.0; 4], "only 3 is new, and it is found");
+        let expected = (1.0 / 3_f64.log2() + 1.0 / 7_f64.log2()) / (1.0 + 1.0 / 3_f64.log2());
+        assert!((figures.ndcg[1] - expected).abs() < 1e-12);
+        assert_eq!(figures.coverage, 0.6);
+        assert_eq!(figures.popularity_bias, 1.0);
+    }
+}

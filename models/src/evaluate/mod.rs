@@ -1,0 +1,19 @@
+//! Evaluation: published protocols and the product's own task, with the packed file and the serving code.
+//!
+//! Every figure ranks the whole catalogue, never sampled negatives. A model is trained on the training part,
+//! packed to bytes, opened as the service opens it, and asked through [`endcap_core::recommend::Engine`].
+
+mod baseline;
+mod error;
+mod metrics;
+pub mod protocol;
+mod ranker;
+mod run;
+mod tune;
+
+pub use error::EvaluateError;
+pub use metrics::{CUTOFFS, Figures, Metrics};
+pub use protocol::{Case, Protocol, Split, Task};
+pub use ranker::Method;
+pub use run::{Row, evaluate};
+pub use tune::{Tuned, tune_knn};

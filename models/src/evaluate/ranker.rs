@@ -1,0 +1,105 @@
+//! What is compared: the served strategies, and the baselines that published tables forget.
+
+use endcap_core::ItemIx;
+use endcap_core::format::Model;
+use endcap_core::recommend::{Engine, Recommendation, Request, Scratch, Strategy};
+use serde::Serialize;
+
+use super::Case;
+use super::baseline::{Markov, RepeatLast};
+
+/// A line of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Session kNN as served, without fallback.
+    Knn,
+    /// Co-occurrence (item-kNN) as served, without fallback.
+    Together,
+    /// The served default: blended, with fallback.
+    Personal,
+    /// First-order Markov counts with popularity fill.
+    Markov,
+    /// The last basket's items, most often bought first, with popularity fill.
+    RepeatLast,
+    /// Most popular.
+    Popular,
+}
+
+impl Method {
+    /// Every line, in the order of the table.
+    pub const ALL: [Self; 6] =
+        [Self::Knn, Self::Together, Self::Personal, Self::Markov, Self::RepeatLast, Self::Popular];
+
+    /// Its name in tables and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Knn => "knn",
+            Self::Together => "together",
+            Self::Personal => "personal",
+            Self::Markov => "markov",
+            Self::RepeatLast => "repeat-last",
+            Self::Popular => "popular",
+        }
+    }
+}
+
+/// Ranks items for a case; one per thread.
+pub(super) trait Ranker {
+    /// Leaves at most `n` items in `list`, best first.
+    fn rank(&mut self, case: &Case, n: usize, list: &mut Vec<ItemIx>);
+}
+
+/// What a ranker is made from.
+pub(super) struct Parts<'a> {
+    pub(super) model: &'a Model,
+    pub(super) markov: &'a Markov,
+    pub(super) popularity: &'a [ItemIx],
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn ranker(&self, method: Method) -> Box<dyn Ranker + 'a> {
+        let served = |strategy, fallback| -> Box<dyn Ranker + 'a> {
+            Box::new(Served {
+                engine: Engine::new(self.model),
+                strategy,
+                fallback,
+                scratch: Scratch::default(),
+                found: Vec::new(),
+            })
+        };
+        match method {
+            Method::Knn => served(Strategy::Session, false),
+            Method::Together => served(Strategy::Together, false),
+            Method::Personal => served(Strategy::Personal, true),
+            Method::Popular => served(Strategy::Popular, false),
+            Method::Markov => Box::new(self.markov.ranker(self.popularity)),
+            Method::RepeatLast => Box::new(RepeatLast::new(self.popularity)),
+        }
+    }
+}
+
+/// The serving code. Items of the history may be returned again, but for the newest: protocols do not mask.
+struct Served<'a> {
+    engine: Engine<'a>,
+    strategy: Strategy,
+    fallback: bool,
+    scratch: Scratch,
+    found: Vec<Recommendation>,
+}
+
+impl Ranker for Served<'_> {
+    fn rank(&mut self, case: &Case, n: usize, list: &mut Vec<ItemIx>) {
+        self.found.clear();
+        let request = Request {
+            n,
+            strategy: self.strategy,
+            history: &case.history,
+            repeat: true,
+            fallback: self.fallback,
+            ..Request::default()
+        };
+        self.engine.recommend(&request, &mut self.scratch, &mut self.found);
+        list.extend(self.found.iter().map(|found| found.item));
+    }
+}

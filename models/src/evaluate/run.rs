@@ -1,0 +1,68 @@
+//! Runs the methods over the cases of a task.
+
+use std::time::Instant;
+
+use endcap_core::ItemIx;
+use endcap_core::format::Model;
+use serde::Serialize;
+
+use super::baseline::Markov;
+use super::metrics::{CUTOFFS, Figures, Metrics};
+use super::protocol::{Case, Task};
+use super::ranker::{Method, Parts};
+
+/// A line of the table.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    /// Which method.
+    pub method: Method,
+    /// Its figures.
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// Wall seconds for ranking all cases on all cores.
+    pub seconds: f64,
+}
+
+/// Ranks every case of `cases` by every method in `methods`, on all cores. `model` was trained on `task.train`.
+pub fn evaluate(task: &Task, cases: &[Case], model: &Model, methods: &[Method]) -> Vec<Row> {
+    let weights = task.train.weights();
+    let mut popularity: Vec<ItemIx> =
+        (0..weights.len() as ItemIx).filter(|&i| weights[i as usize] > 0.0).collect();
+    popularity.sort_unstable_by(|&a, &b| weights[b as usize].total_cmp(&weights[a as usize]).then(a.cmp(&b)));
+    let markov = Markov::count(&task.train);
+    let parts = Parts { model, markov: &markov, popularity: &popularity };
+    let rank_all = |method: Method| {
+        let begin = Instant::now();
+        let metrics = measure(&parts, cases, method, &weights);
+        Row { method, figures: metrics.figures(popularity.len()), seconds: begin.elapsed().as_secs_f64() }
+    };
+    methods.iter().map(|&method| rank_all(method)).collect()
+}
+
+fn measure(parts: &Parts<'_>, cases: &[Case], method: Method, weights: &[f64]) -> Metrics {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = cases.len().div_ceil(threads).max(1);
+    let longest = CUTOFFS[CUTOFFS.len() - 1];
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = cases
+            .chunks(share)
+            .map(|chunk| {
+                scope.spawn(move || {
+                    let mut ranker = parts.ranker(method);
+                    let (mut metrics, mut list) = (Metrics::default(), Vec::new());
+                    for case in chunk {
+                        list.clear();
+                        ranker.rank(case, longest, &mut list);
+                        metrics.add(case, &list, weights);
+                    }
+                    metrics
+                })
+            })
+            .collect();
+        let mut total = Metrics::default();
+        for metrics in workers.into_iter().filter_map(|worker| worker.join().ok()) {
+            total.merge(metrics);
+        }
+        total
+    })
+}

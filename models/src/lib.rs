@@ -1,0 +1,20 @@
+//! The model pipeline: from what a shop hands over to what an edge node serves.
+//!
+//! The crate is a library with a thin binary, `endcap-model`. Data flows one way: [`simulate`] (or a real shop)
+//! writes logs, [`import`] turns logs into a [`dataset`], and every later stage reads the dataset and nothing
+//! else, so that a rule about dirty input has one home. [`cli`] holds the argument parsing and the printing;
+//! no other module writes to stdout.
+
+pub mod ask;
+pub mod cli;
+pub mod dataset;
+pub mod evaluate;
+pub mod import;
+pub mod progress;
+pub mod report;
+pub mod simulate;
+pub mod train;
+
+mod staging;
+
+pub use staging::StagingError;

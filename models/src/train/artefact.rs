@@ -1,0 +1,84 @@
+//! The trained folder between `train` and `pack`: one file per section body, and the manifest to be.
+
+use std::path::Path;
+
+use endcap_core::AlignedBytes;
+use endcap_core::format::{Manifest, Model, Verify, section, write_model};
+
+use super::TrainError;
+
+/// The manifest without digests, as JSON.
+const MANIFEST_FILE: &str = "manifest.json";
+/// Sections that `train` makes, in file order.
+const SECTIONS: [&str; 4] = [section::ITEMS, section::SESSIONS, section::TOGETHER, section::RANKINGS];
+
+/// Section bodies and the manifest that describes them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trained {
+    /// Manifest; digests are added when packing.
+    pub manifest: Manifest,
+    /// Sections by name, in file order.
+    pub bodies: Vec<(&'static str, Vec<u8>)>,
+}
+
+impl Trained {
+    /// The bytes of `model.wasm`, opened once to prove that they are readable.
+    ///
+    /// # Errors
+    /// Where a metric is not finite, or the result does not open.
+    pub fn pack(&self) -> Result<Vec<u8>, TrainError> {
+        let bytes = write_model(self.manifest.clone(), &self.bodies)?;
+        Model::open(AlignedBytes::copy_from(&bytes), Verify::Full)?;
+        Ok(bytes)
+    }
+
+    /// Packed and opened, for evaluation in memory.
+    ///
+    /// # Errors
+    /// As [`Self::pack`].
+    pub fn open(&self) -> Result<Model, TrainError> {
+        let bytes = write_model(self.manifest.clone(), &self.bodies)?;
+        Ok(Model::open(AlignedBytes::copy_from(&bytes), Verify::Fast)?)
+    }
+
+    /// Writes the folder, the manifest last: a folder without one is not taken for trained.
+    ///
+    /// # Errors
+    /// Where a file cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<(), TrainError> {
+        let io = |action, path: &Path| {
+            let path = path.to_owned();
+            move |source| TrainError::Io { action, path, source }
+        };
+        std::fs::create_dir_all(folder).map_err(io("create", folder))?;
+        let manifest = folder.join(MANIFEST_FILE);
+        if manifest.exists() {
+            std::fs::remove_file(&manifest).map_err(io("replace", &manifest))?;
+        }
+        for (name, body) in &self.bodies {
+            let path = folder.join(name);
+            std::fs::write(&path, body).map_err(io("write", &path))?;
+        }
+        std::fs::write(&manifest, serde_json::to_vec_pretty(&self.manifest)?).map_err(io("write", &manifest))
+    }
+
+    /// Reads a folder written by [`Self::save`].
+    ///
+    /// # Errors
+    /// [`TrainError::NotTrained`] where a file is missing or not what `train` writes.
+    pub fn load(folder: &Path) -> Result<Self, TrainError> {
+        let not = |reason: String| TrainError::NotTrained { path: folder.to_owned(), reason };
+        let json = std::fs::read(folder.join(MANIFEST_FILE))
+            .map_err(|error| not(format!("{MANIFEST_FILE}: {error}")))?;
+        let manifest =
+            serde_json::from_slice(&json).map_err(|error| not(format!("{MANIFEST_FILE}: {error}")))?;
+        let mut bodies = Vec::new();
+        for name in SECTIONS {
+            bodies.push((
+                name,
+                std::fs::read(folder.join(name)).map_err(|error| not(format!("{name}: {error}")))?,
+            ));
+        }
+        Ok(Self { manifest, bodies })
+    }
+}

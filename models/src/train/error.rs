@@ -1,0 +1,68 @@
+//! What can stop training and packing.
+
+use std::path::PathBuf;
+
+use crate::dataset::DatasetError;
+
+/// Why there is no model.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The dataset cannot be read.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// Nothing to learn from.
+    #[error(
+        "too few events to train on: {events} events, {sessions} sessions, {items} items, and no session with two \
+         items; import a log that covers more visits, or whose sessions or users are mapped (--map session=COLUMN)"
+    )]
+    TooFew {
+        /// Events in the log.
+        events: u64,
+        /// Sessions in the log.
+        sessions: usize,
+        /// Distinct items.
+        items: usize,
+    },
+    /// More distinct items, sessions or users than 32 bits can number.
+    #[error("more than 4 billion distinct {what}: train on a part of the log")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+    },
+    /// A file of the trained folder cannot be read or written.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// `read`, `write` or `create`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The folder was not written by `train`.
+    #[error(
+        "{path} is not a trained model: {reason}; make one with `endcap-model train DATASET --out {path}`"
+    )]
+    NotTrained {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing or wrong.
+        reason: String,
+    },
+    /// The manifest cannot be written, because a metric is not a number.
+    #[error("the manifest cannot be written: {0}")]
+    Manifest(#[from] serde_json::Error),
+    /// The packed bytes do not open again: a bug, found before the file replaces a good one.
+    #[error("the packed model does not open: {0}")]
+    Unreadable(#[from] endcap_core::format::FormatError),
+    /// The packed file is larger than allowed.
+    #[error("the model has {bytes} bytes, more than --max-bytes {limit}; {help}")]
+    TooLarge {
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+        /// What to change.
+        help: &'static str,
+    },
+}

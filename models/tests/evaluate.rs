@@ -1,0 +1,137 @@
+//! Evaluation: protocols on small files with known answers, and the published figures on the real data.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers of tests are tests.
+
+mod common;
+
+use common::{Folder, endcap, real_data};
+use serde_json::Value;
+
+fn evaluate(args: &[&str]) -> Value {
+    let output = endcap(&[&["evaluate", "--json"], args].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The figures of one method on the first split.
+fn figures<'a>(report: &'a Value, method: &str) -> &'a Value {
+    report["splits"][0]["rows"].as_array().unwrap().iter().find(|row| row["method"] == method).unwrap()
+}
+
+#[test]
+fn a_chain_is_learned_in_order() {
+    // Every session runs a, b, c, d; each next click is certain.
+    let folder = Folder::new();
+    let lines = |first: usize, count: usize| {
+        let mut text = "SessionId\tItemId\tTime\n".to_owned();
+        for session in first..first + count {
+            for (at, item) in ["a", "b", "c", "d"].iter().enumerate() {
+                text.push_str(&format!("{session}\t{item}\t{}\n", 1_000_000_000 + session * 100 + at));
+            }
+        }
+        text
+    };
+    folder.file("train.txt", lines(0, 30));
+    folder.file("test.txt", lines(100, 5));
+    let dir = folder.path("");
+    let report = evaluate(&["--protocol", "serenade", "--data", dir.to_str().unwrap()]);
+    assert_eq!(figures(&report, "markov")["cases"], 15);
+    assert_eq!(figures(&report, "markov")["mrr"][0], 1.0, "order is all there is");
+    assert_eq!(figures(&report, "knn")["recall"][0], 1.0, "company is found as well");
+    // Popularity cannot tell: all four are equal, one of them is masked.
+    assert!(figures(&report, "popular")["mrr"][0].as_f64().unwrap() < 1.0);
+}
+
+#[test]
+fn leave_one_out_keeps_targets_from_training() {
+    // The pair (x, y) stands together only as history and target: nobody may have learned it.
+    let folder = Folder::new();
+    let lines: String = (0..20).map(|at| format!("inv{at}\ta b c x y\n")).collect();
+    let file = folder.file("lines.txt", lines);
+    let report = evaluate(&["--protocol", "uci-shuffled", "--data", file.to_str().unwrap()]);
+    assert_eq!(report["splits"][0]["train_events"], 60);
+    for method in ["knn", "together", "markov", "popular"] {
+        assert_eq!(figures(&report, method)["recall"][3], 0.0, "{method} knows a target that it never saw");
+    }
+}
+
+#[test]
+fn the_next_basket_is_asked_of_known_customers_only() {
+    let folder = Folder::new();
+    let mut log = "user,session,item,time\n".to_owned();
+    for basket in 0..100 {
+        // Customer 0 comes every time and always buys the same two; the others come once.
+        let user = if basket % 2 == 0 { 0 } else { basket };
+        for item in ["tea", "milk"] {
+            log.push_str(&format!("u{user},s{basket},{item},{}\n", 1_600_000_000 + basket * 3600));
+        }
+    }
+    folder.import_text(&log, &[]).dataset();
+    let dataset = folder.path("out");
+    let report = evaluate(&["--protocol", "temporal-basket", "--data", dataset.to_str().unwrap()]);
+    let repeat = figures(&report, "repeat-last");
+    assert_eq!(repeat["cases"], 5, "half of the last tenth");
+    assert_eq!(repeat["recall"][0], 1.0);
+    assert_eq!(repeat["new_cases"], 0);
+}
+
+#[test]
+fn wrong_files_and_missed_expectations_fail() {
+    let folder = Folder::new();
+    folder.file("train.txt", "SessionId\tItemId\tTime\n1\ta\tnoon\n");
+    folder.file("test.txt", "SessionId\tItemId\tTime\n");
+    let dir = folder.path("");
+    let fails = |args: &[&str], words: &[&str]| {
+        let output = endcap(&[&["evaluate"], args].concat());
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(words.iter().all(|word| message.contains(word)), "{message}");
+    };
+    fails(&["--protocol", "serenade", "--data", dir.to_str().unwrap()], &["train.txt", "line 2", "seconds"]);
+    let lines = folder.file("lines.txt", "inv1\ta b c d e\ninv2\ta b c d e\n");
+    let lines = lines.to_str().unwrap();
+    fails(
+        &["--protocol", "uci-shuffled", "--data", lines, "--expect-mrr20", "test=0.9"],
+        &["MRR@20", "expected 0.9000"],
+    );
+    let bad = folder.file("bad.txt", "no tab here\n");
+    fails(&["--protocol", "uci-shuffled", "--data", bad.to_str().unwrap()], &["line 1", "tab"]);
+}
+
+#[test]
+fn vmis_knn_reproduces_its_published_figures() {
+    let Some(dir) = real_data("serenade") else { return };
+    let report = evaluate(&[
+        "--protocol",
+        "serenade",
+        "--data",
+        dir.to_str().unwrap(),
+        "--split",
+        "valid,test",
+        "--methods",
+        "knn",
+        "--expect-mrr20",
+        "valid=0.3197,test=0.3401",
+    ]);
+    assert_eq!(report["splits"][1]["rows"][0]["cases"], 931);
+}
+
+#[test]
+fn the_shuffled_protocol_gives_the_published_baselines() {
+    let Some(file) = real_data("online_retail/unisrec_protocol/or_5core_shuffled_seed42.txt.gz") else {
+        return;
+    };
+    let report = evaluate(&[
+        "--protocol",
+        "uci-shuffled",
+        "--data",
+        file.to_str().unwrap(),
+        "--methods",
+        "popular,markov",
+    ]);
+    for (method, recall, ndcg) in [("popular", 0.0403, 0.0202), ("markov", 0.0726, 0.0418)] {
+        let row = figures(&report, method);
+        let near = |field: &str, value: f64| (row[field][1].as_f64().unwrap() - value).abs() < 0.005;
+        assert!(near("recall", recall) && near("ndcg", ndcg), "{method}: {row}");
+    }
+}

@@ -1,0 +1,173 @@
+//! Train, pack, inspect: through the program, on a simulated shop and on files that are not what they should be.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers of tests are tests.
+
+mod common;
+
+use std::path::Path;
+
+use common::{Folder, endcap};
+use endcap_core::AlignedBytes;
+use endcap_core::format::{Model, Verify, sections};
+use endcap_core::recommend::{Engine, Request, Scratch, Strategy};
+use serde_json::Value;
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[track_caller]
+fn ok(args: &[&str]) -> String {
+    let output = endcap(args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[track_caller]
+fn refused(args: &[&str], code: i32, words: &[&str]) {
+    let output = endcap(args);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{message}");
+    for word in words {
+        assert!(message.contains(word), "`{word}` is not in: {message}");
+    }
+}
+
+/// A small simulated shop, imported.
+fn dataset(folder: &Folder) -> std::path::PathBuf {
+    let (shop, dataset) = (folder.path("shop"), folder.path("dataset"));
+    ok(&[
+        "simulate",
+        "--out",
+        text(&shop),
+        "--items",
+        "300",
+        "--users",
+        "200",
+        "--events",
+        "8000",
+        "--days",
+        "60",
+    ]);
+    let (events, items) = (shop.join("events.csv.gz"), shop.join("items.csv"));
+    ok(&["import", text(&events), "--catalog", text(&items), "--out", text(&dataset)]);
+    dataset
+}
+
+#[test]
+fn from_a_shop_to_a_model_that_answers() {
+    let folder = Folder::new();
+    let (dataset, trained, file) = (dataset(&folder), folder.path("trained"), folder.path("model.wasm"));
+    let summary = ok(&["train", text(&dataset), "--out", text(&trained), "--name", "north"]);
+    assert!(summary.contains("sessions in the kNN index"), "{summary}");
+    ok(&["pack", text(&trained), "--out", text(&file)]);
+    let bytes = std::fs::read(&file).unwrap();
+    wasmparser::validate(&bytes).expect("a valid Wasm module");
+    let model = Model::open(AlignedBytes::copy_from(&bytes), Verify::Full).unwrap();
+    assert_eq!(model.manifest().name, "north");
+    assert_eq!(model.items().len(), 300, "items without events are in the catalogue as well");
+    assert!((0..300).all(|item| !model.items().get(item).name.is_empty()));
+    let (mut scratch, mut out) = (Scratch::default(), Vec::new());
+    let request = Request { n: 10, history: &[0, 1], strategy: Strategy::Session, ..Request::default() };
+    Engine::new(&model).recommend(&request, &mut scratch, &mut out);
+    assert_eq!(out.len(), 10);
+    let shown: Value = serde_json::from_str(&ok(&["inspect", text(&file), "--json"])).unwrap();
+    assert_eq!(shown["name"], "north");
+    assert_eq!(shown["data"]["items"], 300);
+    assert!(ok(&["inspect", text(&file)]).contains("endcap.sessions"));
+}
+
+#[test]
+fn the_same_log_gives_the_same_sections() {
+    let folder = Folder::new();
+    let dataset = dataset(&folder);
+    let digests = |out: &str| -> Value {
+        let trained = folder.path(out);
+        ok(&["train", text(&dataset), "--out", text(&trained)]);
+        let manifest = ok(&["pack", text(&trained), "--out", text(&folder.path("m.wasm")), "--json"]);
+        serde_json::from_str::<Value>(&manifest).unwrap()["sections"].clone()
+    };
+    assert_eq!(digests("a"), digests("b"));
+}
+
+#[test]
+fn a_damaged_model_is_refused_by_name() {
+    let folder = Folder::new();
+    let (trained, file) = (folder.path("trained"), folder.path("model.wasm"));
+    ok(&["train", text(&dataset(&folder)), "--out", text(&trained)]);
+    ok(&["pack", text(&trained), "--out", text(&file)]);
+    let whole = std::fs::read(&file).unwrap();
+    for raw in sections(&whole).unwrap() {
+        let mut damaged = whole.clone();
+        damaged[raw.payload.end - 1] ^= 1;
+        let name = if raw.name == "endcap.seal" { "endcap.manifest" } else { raw.name };
+        refused(
+            &["inspect", text(&folder.file("damaged.wasm", damaged))],
+            2,
+            &["damaged", name, "pack it again"],
+        );
+    }
+    refused(&["inspect", text(&folder.file("cut.wasm", &whole[..whole.len() / 2]))], 2, &["ends at byte"]);
+    refused(&["inspect", text(&folder.file("text.wasm", "hello"))], 2, &["not a Wasm module"]);
+    refused(&["inspect", text(&folder.path("absent.wasm"))], 2, &["absent.wasm", "cannot read"]);
+}
+
+#[test]
+fn a_failed_pack_leaves_the_old_model() {
+    let folder = Folder::new();
+    let (trained, file) = (folder.path("trained"), folder.path("model.wasm"));
+    ok(&["train", text(&dataset(&folder)), "--out", text(&trained)]);
+    ok(&["pack", text(&trained), "--out", text(&file)]);
+    let before = std::fs::read(&file).unwrap();
+    refused(
+        &["pack", text(&trained), "--out", text(&file), "--max-bytes", "1000"],
+        2,
+        &["more than", "--knn-sample"],
+    );
+    // A section that `train` did not write.
+    std::fs::write(trained.join("endcap.sessions"), b"not arrays").unwrap();
+    refused(&["pack", text(&trained), "--out", text(&file)], 1, &["endcap.sessions"]);
+    std::fs::remove_file(trained.join("endcap.sessions")).unwrap();
+    refused(&["pack", text(&trained), "--out", text(&file)], 2, &["endcap-model train"]);
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+}
+
+#[test]
+fn too_little_to_learn_from_is_said() {
+    let folder = Folder::new();
+    let single = "user,item,time\nu1,a,2024-01-01\nu2,b,2024-01-02\n";
+    let dataset = folder.path("out");
+    folder.import_text(single, &[]).dataset();
+    refused(
+        &["train", text(&dataset), "--out", text(&folder.path("t"))],
+        2,
+        &["too few events", "--map session"],
+    );
+    refused(&["train", text(&folder.path("nowhere")), "--out", text(&folder.path("t"))], 2, &["nowhere"]);
+}
+
+#[test]
+fn one_user_with_one_visit_is_enough() {
+    let folder = Folder::new();
+    let one = "user,item,time\nu1,a,2024-01-01 10:00\nu1,b,2024-01-01 10:01\nu1,c,2024-01-01 10:02\n";
+    folder.import_text(one, &[]).dataset();
+    let (dataset, trained, file) = (folder.path("out"), folder.path("t"), folder.path("m.wasm"));
+    ok(&["train", text(&dataset), "--out", text(&trained)]);
+    ok(&["pack", text(&trained), "--out", text(&file)]);
+    let model = Model::open(AlignedBytes::copy_from(&std::fs::read(&file).unwrap()), Verify::Full).unwrap();
+    let a = model.items().find("a").unwrap();
+    let (mut scratch, mut out) = (Scratch::default(), Vec::new());
+    Engine::new(&model).recommend(&Request { history: &[a], ..Request::default() }, &mut scratch, &mut out);
+    let mut found: Vec<&str> = out.iter().map(|found| model.items().id(found.item)).collect();
+    found.sort_unstable();
+    assert_eq!(found, ["b", "c"]);
+}
+
+#[test]
+fn out_of_range_parameters_are_refused_by_the_command_line() {
+    for args in
+        [["--knn-last", "11"], ["--knn-sample", "0"], ["--blend-knn", "nan"], ["--together-history", "51"]]
+    {
+        refused(&[&["train", "x", "--out", "y"][..], &args[..]].concat(), 2, &[args[0]]);
+    }
+}
