@@ -1,0 +1,59 @@
+# The front door. Each target is a line here and a script in scripts/ that says what it does.
+# Settings are given as variables: make demo ONCE=1 LISTEN=127.0.0.1:9000
+
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help setup guest tools run demo test lint deny fuzz bench bench-http bench-start bench-ratio vmis-check clean distclean
+# Two cargos at once only wait for each other.
+.NOTPARALLEL:
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## find or fetch the tools: Rust for WASI, clang, WasmEdge (into .cache, no root)
+	@scripts/setup.sh
+
+guest: setup ## build the service: dist/app.wasm and dist/app-aot.wasm
+	@scripts/guest.sh
+
+tools: ## build the model pipeline: target/release/endcap-model
+	@cargo build --release --locked -p endcap-models
+
+run: guest ## run the service (MODEL=dist/model.wasm LISTEN=127.0.0.1:8080 ENDCAP_*=...)
+	@scripts/run.sh
+
+demo: ## from nothing to recommendations ([DATA=file [MAP=...] [CATALOG=file]] [LISTEN=host:port] [ONCE=1])
+	@scripts/demo.sh
+
+test: setup tools guest ## all tests (ENDCAP_DATA=folder ARGS="...")
+	@scripts/test.sh
+
+lint: ## formatting, clippy, dependency direction, shell scripts, tracked files
+	@scripts/lint.sh
+
+deny: ## licences and advisories of dependencies (builds cargo-deny once)
+	@scripts/deny.sh
+
+fuzz: ## fuzz every parser for a while (SECONDS_EACH=60 TARGETS="a b")
+	@scripts/fuzz.sh
+
+bench: setup ## criterion benchmarks of the core (ARGS=filter)
+	@scripts/bench.sh core
+
+bench-http: setup guest ## HTTP load on the service under WasmEdge (ARGS="...")
+	@scripts/bench.sh http
+
+bench-start: setup guest ## cold start inside one process (ARGS="...")
+	@scripts/bench.sh start
+
+bench-ratio: setup ## the prediction loop under WasmEdge against native (ARGS="...")
+	@scripts/bench.sh ratio
+
+vmis-check: setup ## accuracy of VMIS-kNN against the published figures (needs the data)
+	@scripts/bench.sh vmis
+
+clean: ## remove what was built: target/ and dist/
+	rm -rf target dist
+
+distclean: clean ## remove the fetched tools as well: .cache/
+	rm -rf .cache

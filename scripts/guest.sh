@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Builds the service for WASI: dist/app.wasm, and dist/app-aot.wasm, the same compiled ahead of
+# time by the very WasmEdge that runs it (another version's code would run interpreted).
+#
+# AOT_LEVEL=0|1|2|3|s|z   WasmEdge's optimization level (default: its own, 3)
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+SELF=guest
+load_env
+cd "$ROOT"
+
+TARGET=wasm32-wasip1
+build=(env
+    # Apart from the host's target folder: another compiler may build here, and two cargos
+    # would wait for each other's lock.
+    CARGO_TARGET_DIR="$ROOT/target/guest"
+    # The scan of item vectors is written for 128-bit SIMD, which every WasmEdge since 0.9 has.
+    CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="-C target-feature=+simd128"
+    # Line tables are for the host's backtraces; nothing reads DWARF here. Names stay: traps show them.
+    CARGO_PROFILE_RELEASE_DEBUG=0 CARGO_PROFILE_RELEASE_STRIP=debuginfo)
+[[ -z ${GUEST_RUSTC:-} ]] || build+=(RUSTC="$GUEST_RUSTC")
+"${build[@]}" cargo build --release --locked --target "$TARGET" -p endcap-service
+
+mkdir -p "$DIST"
+built=$ROOT/target/guest/$TARGET/release/endcap-service.wasm
+cmp -s -- "$built" "$DIST/app.wasm" || { cp -- "$built" "$DIST/app.wasm.part" && mv -- "$DIST/app.wasm.part" "$DIST/app.wasm"; }
+
+# --generic-binary: code for any x86-64, as an image needs it, a few percent slower than this CPU's.
+compile=(compile --generic-binary)
+[[ -z ${AOT_LEVEL:-} ]] || compile+=(--optimize "$AOT_LEVEL")
+wasmedge_version=$("$WASMEDGE" --version | head -n 1 | grep -oE '[0-9]+\.[0-9]+\.[0-9]+')
+key="$(sha256 "$DIST/app.wasm") $wasmedge_version ${compile[*]}"
+if [[ -s $DIST/app-aot.wasm && $(cat "$DIST/app-aot.key" 2>/dev/null) == "$key" ]]; then
+    say "dist/app-aot.wasm is up to date"
+else
+    begun=$(now_ms)
+    say "compiling dist/app.wasm ahead of time (WasmEdge $wasmedge_version)"
+    rm -f -- "$DIST/app-aot.key"
+    "$WASMEDGE" "${compile[@]}" "$DIST/app.wasm" "$DIST/app-aot.wasm.part" >&2
+    mv -- "$DIST/app-aot.wasm.part" "$DIST/app-aot.wasm"
+    printf '%s\n' "$key" >"$DIST/app-aot.key"
+    say "dist/app-aot.wasm: $(seconds_since "$begun") s"
+fi

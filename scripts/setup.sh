@@ -1,0 +1,477 @@
+#!/usr/bin/env bash
+# Finds or fetches what building and running the guest takes, without root and without
+# changing the system:
+#
+#   wasm32-wasip1 for Rust   the machine's rustup; where that cannot download, Debian's
+#                            rustc with its wasm std (suite FORKY), unpacked into .cache
+#   clang for C to wasm      Debian's (suite TRIXIE), else a clang of the machine
+#   WasmEdge 0.14.1          from PATH if it is exactly that, else Debian's (suite TRIXIE)
+#
+# Programs of another Debian release need its C library: they are started through that
+# release's own dynamic loader, which is what the wrappers in .cache/bin do.
+#
+# ENDCAP_SETUP_RUST=auto|machine|debian   which Rust builds the guest (default auto)
+# ENDCAP_DEBIAN_MIRROR=URI                a Debian mirror, where apt here has none
+# The wrappers' lines are written, not run, here:
+# shellcheck disable=SC2016
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+SELF=setup
+trap 'say "stopped at line $LINENO: $BASH_COMMAND"' ERR
+
+# Raise this when anything below changes what lands in .cache: old caches are then renewed.
+VERSION=1
+WASMEDGE_VERSION=0.14.1
+# The release that carries exactly that WasmEdge, and the LLVM of that release.
+TRIXIE=trixie
+LLVM=19
+# The first release whose rustc is new enough for the crates we use and has a wasm std.
+FORKY=forky
+
+BIN=$CACHE/bin
+STAMP=$CACHE/setup.stamp
+RUST=${ENDCAP_SETUP_RUST:-auto}
+case $RUST in auto | machine | debian) ;; *) die "ENDCAP_SETUP_RUST is '$RUST'; allowed: auto, machine, debian" ;; esac
+
+machine_has_wasm_std() {
+    have rustc && [[ -d $(cd "$ROOT" && rustc --print sysroot)/lib/rustlib/wasm32-wasip1/lib ]]
+}
+
+# --- done already? ------------------------------------------------------------------------
+
+# The stamp's first line is this key: another version, checkout path or wish means again.
+key() { printf 'v%s %s %s' "$VERSION" "$RUST" "$ROOT"; }
+
+is_done() {
+    local recorded rust file
+    [[ -r $STAMP && -r $CACHE/env.sh ]] || return 1
+    { read -r recorded && read -r rust; } <"$STAMP" || return 1
+    [[ $recorded == "$(key)" ]] || return 1
+    while read -r file; do [[ -e $file ]] || return 1; done < <(tail -n +3 "$STAMP")
+    [[ $rust == debian ]] || machine_has_wasm_std
+}
+
+mkdir -p "$CACHE"
+# Two set-ups at once (two makes in one checkout) would unpack over each other.
+if have flock; then
+    exec 9>"$CACHE/setup.lock"
+    if ! flock -n 9; then
+        say "another set-up is running in this checkout; waiting for it"
+        flock 9
+    fi
+fi
+if is_done; then
+    say "done already (make distclean starts over)"
+    exit 0
+fi
+rm -f "$STAMP"
+
+# --- what must be here --------------------------------------------------------------------
+
+need cargo "to build everything" "install Rust: rustup, or your distribution's cargo (rust-version in Cargo.toml says from which version on)"
+need rustc "to build everything" "install Rust: rustup, or your distribution's rustc (rust-version in Cargo.toml says from which version on)"
+have cc || have gcc || die "no C compiler ('cc') on PATH; Rust links build scripts with it" \
+    "install gcc and the C library's headers (Debian: apt-get install gcc libc6-dev)"
+need timeout "to give up on a download that hangs" "install GNU coreutils"
+
+started=$(now_ms)
+
+# --- Debian packages without root ---------------------------------------------------------
+
+can_debian() { have apt-get && have dpkg-deb && have tar; }
+
+# The mirror that this machine's apt uses already: it is the one that is reachable from here.
+debian_mirror() {
+    if [[ -n ${ENDCAP_DEBIAN_MIRROR:-} ]]; then
+        printf '%s' "$ENDCAP_DEBIAN_MIRROR"
+        return
+    fi
+    local Dir_Etc='' list parts
+    eval "$(apt-config shell list Dir::Etc::sourcelist/f parts Dir::Etc::sourceparts/d)"
+    local files=()
+    for Dir_Etc in "$list" "$parts"*.list "$parts"*.sources; do
+        [[ -r $Dir_Etc ]] && files+=("$Dir_Etc")
+    done
+    ((${#files[@]})) || return 1
+    # Both formats: 'URIs: A B', and 'deb [options] A suite component'. Of all words, the first
+    # that is a URI ending in /debian; security and other archives end differently.
+    awk '/^(URIs:|deb[ \t])/ { for (i = 2; i <= NF; i++) if ($i ~ /^[a-z+]+:.*\/debian\/?$/) { print $i; exit } }' \
+        "${files[@]}" | grep . || return 1
+}
+
+keyring() {
+    local file
+    for file in /usr/share/keyrings/debian-archive-keyring.{gpg,pgp}; do
+        if [[ -r $file ]]; then
+            printf '%s' "$file"
+            return
+        fi
+    done
+    return 1
+}
+
+# suite_apt SUITE COMMAND...: apt-get/apt-cache with their own lists, an empty package state
+# (so that a closure lists everything down to the C library) and that one suite. The
+# machine's own settings (proxy, mirror log-in) still hold, its hooks do not.
+suite_apt() {
+    local suite=$1 tool=$2
+    shift 2
+    "$tool" -c "$CACHE/apt/$suite/apt.conf" "$@"
+}
+
+suite_prepare() {
+    local suite=$1 dir=$CACHE/apt/$1 mirror keys
+    mirror=$(debian_mirror) || die "no Debian mirror is configured for apt on this machine" \
+        "set ENDCAP_DEBIAN_MIRROR to the URI of one (it ends in /debian)"
+    keys=$(keyring) || die "Debian's archive keys are missing, so packages cannot be verified" \
+        "install the package debian-archive-keyring"
+    # Packages of an earlier try may be of versions that this list no longer has.
+    rm -rf "$dir/debs"
+    mkdir -p "$dir"/{lists/partial,archives/partial,sources,debs}
+    : >"$dir/status"
+    printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' \
+        "$mirror" "$suite" "$keys" >"$dir/sources/$suite.sources"
+    # The download user is switched off because it could not enter a checkout in a private home.
+    cat >"$dir/apt.conf" <<CONF
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+Dir::State "$dir";
+Dir::State::Lists "$dir/lists";
+Dir::State::status "$dir/status";
+Dir::Cache "$dir";
+Dir::Etc::SourceList "/dev/null";
+Dir::Etc::SourceParts "$dir/sources";
+Acquire::Languages "none";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Acquire::IndexTargets::deb::DEP-11-icons-small::DefaultEnabled "false";
+Acquire::IndexTargets::deb::DEP-11-icons::DefaultEnabled "false";
+Acquire::Retries "3";
+Acquire::http::Timeout "30";
+Acquire::https::Timeout "30";
+APT::Sandbox::User "root";
+APT::Get::AllowUnauthenticated "false";
+CONF
+    say "package list of Debian $suite"
+    suite_apt "$suite" apt-get update -q --error-on=any >&2
+}
+
+# suite_download SUITE CLOSED... -- ALONE...: the first with all that they depend on, the
+# others by themselves, as what they need is in the first part or is the machine's own
+# (a second gcc would double the download). apt checks every file against the signed index.
+suite_download() {
+    local suite=$1 closed=() wanted
+    shift
+    while [[ $# -gt 0 && $1 != -- ]]; do closed+=("$1"); shift; done
+    shift
+    local uris
+    uris=$(suite_apt "$suite" apt-get install --print-uris -qq -y --no-install-recommends "${closed[@]}") || return 1
+    # A line is: 'URI' name_version_arch.deb size hash. Names are enough: the index is fixed.
+    mapfile -t wanted < <(awk '{ split($2, part, "_"); print part[1] }' <<<"$uris")
+    wanted+=("$@")
+    say "${#wanted[@]} packages of Debian $suite, $(awk '{ s += $3 } END { printf "%d", s / 1e6 }' <<<"$uris") MB and a little more"
+    (cd "$CACHE/apt/$suite/debs" && suite_apt "$suite" apt-get download -q "${wanted[@]}" >&2)
+}
+
+# suite_unpack SUITE: into a folder beside its final name, moved there only when whole.
+suite_unpack() {
+    local suite=$1 part=$CACHE/debian/$1.part deb
+    rm -rf "$part"
+    mkdir -p "$part"
+    for deb in "$CACHE/apt/$suite/debs"/*.deb; do
+        say "unpacking $(basename "$deb")"
+        dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$part" --no-same-owner \
+            --exclude='./usr/share/doc' --exclude='./usr/share/man' --exclude='./usr/share/locale' \
+            --exclude='*/wasm32-unknown-unknown' --exclude='*/wasm32-wasip2' --exclude='*/gconv'
+    done
+}
+
+# fetch SUITE PACKAGES-FUNCTION: the whole way, or nothing where it is there already.
+fetch() {
+    local suite=$1 packages=$2 root=$CACHE/debian/$1
+    if [[ $(cat "$root/.endcap" 2>/dev/null) == "v$VERSION" ]]; then
+        say "Debian $suite's packages are in .cache already"
+        return
+    fi
+    local begun
+    begun=$(now_ms)
+    rm -rf "$root" "$CACHE/apt/$suite"
+    # Once more from the list on: a mirror that is just being renewed serves a list and files
+    # that do not match.
+    fetch_once() { suite_prepare "$suite" && "$packages"; }
+    retry 3 fetch_once || die "Debian $suite's packages could not be fetched (see above)" \
+        "check the network and the mirror in apt's sources, or set ENDCAP_DEBIAN_MIRROR, then: make setup"
+    suite_unpack "$suite"
+    "$packages-finish" "$root.part"
+    printf 'v%s\n' "$VERSION" >"$root.part/.endcap"
+    mv "$root.part" "$root"
+    (cd "$CACHE/apt/$suite/debs" && for deb in *.deb; do printf '%s\n' "$deb"; done) >"$root/.packages"
+    rm -rf "$CACHE/apt/$suite"
+    say "Debian $suite's packages are in .cache/debian/$suite ($(seconds_since "$begun") s)"
+}
+
+# The loader and the library folder inside a root, relative to it.
+loader_of() { (cd "$1" && find usr/lib -maxdepth 2 -name 'ld-linux-*.so.*' -print -quit); }
+
+# --- which packages -----------------------------------------------------------------------
+
+trixie-packages() {
+    suite_download "$TRIXIE" "wasmedge=$WASMEDGE_VERSION*" "libclang-cpp$LLVM" "lld-$LLVM" \
+        "libclang-common-$LLVM-dev" "libclang-rt-$LLVM-dev-wasm32" wasi-libc -- "clang-$LLVM" "llvm-$LLVM"
+}
+# cc calls the target wasm32-wasip1, Debian's C library still wasm32-wasi: the same thing.
+trixie-packages-finish() {
+    ln -sfn wasm32-wasi "$1/usr/include/wasm32-wasip1"
+    ln -sfn wasm32-wasi "$1/usr/lib/wasm32-wasip1"
+}
+
+forky-packages() {
+    # The linker that goes with this rustc: by recommendation of its wasm std.
+    local linker
+    linker=$(suite_apt "$FORKY" apt-cache depends libstd-rust-dev-wasm32 | grep -oE 'lld-[0-9]+' | head -n 1) || linker=lld
+    suite_download "$FORKY" libstd-rust-dev libstd-rust-dev-wasm32 "$linker" -- rustc
+}
+forky-packages-finish() { :; }
+
+# --- wrappers -----------------------------------------------------------------------------
+
+# Each finds its own place, so that a moved checkout keeps working, and without starting a
+# process, as WasmEdge's start is measured through one.
+wrapper_head() {
+    printf '%s\n' '#!/bin/sh' "# Written by scripts/setup.sh." \
+        'self=$0; [ -L "$self" ] && self=$(readlink -f -- "$self")' \
+        'here=${self%/*}; case $here in /*) ;; *) here=$PWD/$here ;; esac'
+}
+# wrapper NAME LINES...
+wrapper() {
+    local file=$BIN/$1
+    shift
+    { wrapper_head && printf '%s\n' "$@"; } >"$file.part"
+    chmod +x "$file.part"
+    mv "$file.part" "$file"
+}
+# in_root SUITE PROGRAM [ARGUMENTS]: a wrapper's exec line. $r is the root, $lib its libraries.
+in_root_lines() {
+    local suite=$1 program=$2 loader libs
+    loader=$(loader_of "$CACHE/debian/$suite")
+    [[ -n $loader ]] || die "no dynamic loader in $CACHE/debian/$suite" "start over: make distclean setup"
+    libs="\$r/${loader%/*}"
+    # A private libLLVM stands beside its tools.
+    [[ -n ${3:-} ]] && libs+=":\$r/$3"
+    printf 'r=$here/../debian/%s\n' "$suite"
+    printf 'exec "$r/%s" --library-path "%s" %s "$@"\n' "$loader" "$libs" "$program"
+}
+
+# --- Rust for wasm32-wasip1 ---------------------------------------------------------------
+
+rust=$RUST
+if [[ $rust != debian ]]; then
+    if machine_has_wasm_std; then
+        say "Rust: $(cd "$ROOT" && rustc --version) has wasm32-wasip1"
+        rust=machine
+    elif have rustup; then
+        say "Rust: rustup target add wasm32-wasip1 (given up after 120 s)"
+        if (cd "$ROOT" && RUST_BACKTRACE=0 timeout 120 rustup target add wasm32-wasip1 >&2) && machine_has_wasm_std; then
+            rust=machine
+        else
+            say "Rust: rustup could not add the target (no way to its downloads from here?)"
+        fi
+    else
+        say "Rust: this rustc has no wasm32-wasip1, and there is no rustup to add it"
+    fi
+    if [[ $rust != machine ]]; then
+        { [[ $RUST == auto ]] && can_debian; } || die "no Rust here can build for wasm32-wasip1" \
+            "with rustup: rustup target add wasm32-wasip1" \
+            "or on a machine with apt-get: ENDCAP_SETUP_RUST=debian make setup"
+        rust=debian
+    fi
+fi
+mkdir -p "$BIN"
+files=()
+linker=''
+guest_rustc=''
+if [[ $rust == debian ]]; then
+    can_debian || die "Debian's Rust was asked for, but apt-get, dpkg-deb or tar is missing here"
+    say "Rust: Debian $FORKY's"
+    fetch "$FORKY" forky-packages
+    lld=$(cd "$CACHE/debian/$FORKY" && echo usr/lib/llvm-*/bin/wasm-ld)
+    llvm_lib=${lld%/bin/wasm-ld}/lib
+    mapfile -t lines < <(in_root_lines "$FORKY" '"$r/usr/bin/rustc"' "$llvm_lib")
+    wrapper guest-rustc "${lines[@]}"
+    mapfile -t lines < <(in_root_lines "$FORKY" "\"\$r/$lld\"" "$llvm_lib")
+    wrapper wasm-ld "${lines[@]}"
+    guest_rustc=$BIN/guest-rustc
+    linker=$BIN/wasm-ld
+    files+=("$BIN/guest-rustc" "$BIN/wasm-ld")
+fi
+
+# --- WasmEdge and clang -------------------------------------------------------------------
+
+# A WasmEdge of PATH, unless that is this checkout's own wrapper.
+path_wasmedge() {
+    local found
+    found=$(command -v wasmedge) || return 1
+    [[ $(readlink -f -- "$found") != "$(readlink -f -- "$BIN/wasmedge" 2>/dev/null)" ]] || return 1
+    local version
+    version=$("$found" --version 2>/dev/null | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1)
+    if [[ $version != "$WASMEDGE_VERSION" ]]; then
+        say "WasmEdge on PATH is ${version:-of no known version}, not $WASMEDGE_VERSION: left alone"
+        return 1
+    fi
+    printf '%s' "$found"
+}
+path_libwasmedge() {
+    local prefix file
+    prefix=$(dirname -- "$(dirname -- "$(readlink -f -- "$1")")")
+    for file in "$prefix"/lib{,64,/*}/libwasmedge.so.0; do
+        if [[ -e $file ]]; then
+            printf '%s' "$file"
+            return
+        fi
+    done
+    { ldconfig -p 2>/dev/null || true; } | awk '$1 == "libwasmedge.so.0" { print $NF; exit }'
+}
+
+machine_wasmedge=$(path_wasmedge) || machine_wasmedge=''
+if [[ -z $machine_wasmedge ]]; then
+    can_debian || die "WasmEdge $WASMEDGE_VERSION is not on PATH, and there is no apt-get to fetch Debian's" \
+        "install WasmEdge $WASMEDGE_VERSION (exactly: code compiled by another version runs interpreted, about 80 times slower)"
+fi
+trixie=''
+if can_debian; then
+    fetch "$TRIXIE" trixie-packages
+    trixie=$CACHE/debian/$TRIXIE
+    loader=$(loader_of "$trixie")
+fi
+
+if [[ -n $machine_wasmedge ]]; then
+    say "WasmEdge: $machine_wasmedge"
+    wrapper wasmedge "exec '$machine_wasmedge' \"\$@\""
+    wrapper wasmedge-ld 'exec "$@"'
+    libwasmedge=$(path_libwasmedge "$machine_wasmedge")
+    [[ -n $libwasmedge ]] || say "warning: libwasmedge.so.0 was not found beside it; what embeds it will not run"
+else
+    mapfile -t lines < <(in_root_lines "$TRIXIE" '"$r/usr/bin/wasmedge"')
+    wrapper wasmedge "${lines[@]}"
+    # Runs any program of this machine with WasmEdge's C library, so that it can load
+    # libwasmedge.so.0. The loader takes a path, not a name to look up.
+    mapfile -t lines < <(in_root_lines "$TRIXIE" '"$program"')
+    wrapper wasmedge-ld '[ $# -gt 0 ] || { echo "usage: wasmedge-ld PROGRAM [ARGUMENT...]" >&2; exit 2; }' \
+        'program=$(command -v -- "$1") || { echo "wasmedge-ld: $1: not found" >&2; exit 127; }; shift' \
+        "${lines[@]}"
+    libwasmedge=$trixie/${loader%/*}/libwasmedge.so.0
+    files+=("$libwasmedge")
+fi
+files+=("$BIN/wasmedge" "$BIN/wasmedge-ld")
+
+clang='' ar=''
+if [[ -n $trixie ]]; then
+    llvm=usr/lib/llvm-$LLVM
+    # Started through the loader, clang cannot find its own headers: it is told.
+    mapfile -t lines < <(in_root_lines "$TRIXIE" \
+        "\"\$r/$llvm/bin/clang\" --target=wasm32-wasip1 --sysroot=\"\$r/usr\" -resource-dir \"\$r/$llvm/lib/clang/$LLVM\"")
+    wrapper wasm-clang "${lines[@]}"
+    mapfile -t lines < <(in_root_lines "$TRIXIE" "\"\$r/$llvm/bin/llvm-ar\"")
+    wrapper llvm-ar "${lines[@]}"
+    if [[ $rust == machine ]]; then
+        mapfile -t lines < <(in_root_lines "$TRIXIE" "\"\$r/$llvm/bin/wasm-ld\"")
+        wrapper wasm-ld "${lines[@]}"
+        # A rustc without the linker that rustup delivers with it takes this one.
+        rust_lld=("$(cd "$ROOT" && rustc --print sysroot)"/lib/rustlib/*/bin/rust-lld)
+        [[ -x ${rust_lld[0]} ]] || linker=$BIN/wasm-ld
+    fi
+    clang=$BIN/wasm-clang ar=$BIN/llvm-ar
+    files+=("$clang" "$ar" "$BIN/wasm-ld")
+else
+    for sysroot in "${WASI_SYSROOT:-}" "${WASI_SDK_PATH:+$WASI_SDK_PATH/share/wasi-sysroot}" \
+        /opt/wasi-sdk/share/wasi-sysroot /usr/share/wasi-sysroot; do
+        [[ -n $sysroot && -d $sysroot/include ]] || continue
+        clang=${WASI_SDK_PATH:+$WASI_SDK_PATH/bin/clang}
+        clang=${clang:-$(command -v clang)} || break
+        ar=${WASI_SDK_PATH:+$WASI_SDK_PATH/bin/llvm-ar}
+        ar=${ar:-$(command -v llvm-ar || command -v ar)}
+        wrapper wasm-clang "exec '$clang' --target=wasm32-wasip1 --sysroot='$sysroot' \"\$@\""
+        clang=$BIN/wasm-clang
+        files+=("$clang")
+        break
+    done
+    [[ -n $clang ]] || say "warning: no clang with a WASI sysroot here (WASI_SYSROOT names one): guest code in C cannot be built"
+fi
+
+# --- the settings -------------------------------------------------------------------------
+
+{
+    echo '# Written by scripts/setup.sh. One NAME=value a line, for sh (. .cache/env.sh) and for make.'
+    printf 'export %s\n' \
+        "WASMEDGE=$BIN/wasmedge" "WASMEDGE_LD=$BIN/wasmedge-ld" "LIBWASMEDGE=$libwasmedge" "GUEST_RUSTC=$guest_rustc"
+    [[ -z $linker ]] || printf 'export CARGO_TARGET_WASM32_WASIP1_LINKER=%s\n' "$linker"
+    [[ -z $clang ]] || printf 'export CC_wasm32_wasip1=%s\nexport AR_wasm32_wasip1=%s\n' "$clang" "$ar"
+} >"$CACHE/env.sh.part"
+case $CACHE in *[[:space:]\'\"\$\\]*)
+    die "the checkout's path holds a blank, quote, dollar or backslash, which make and cargo's linker setting cannot take: $ROOT" "move it" ;;
+esac
+mv "$CACHE/env.sh.part" "$CACHE/env.sh"
+
+# --- does it work? ------------------------------------------------------------------------
+
+# A Rust program that calls C is built for wasm32-wasip1 and run by WasmEdge as it is and
+# compiled ahead of time: each tool is used once, so that a broken one shows here and not in
+# the middle of a build.
+self_check() {
+    local dir=$CACHE/check native=()
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    say "self-check: Rust$([[ -z $clang ]] || echo ' and C') to wasm, WasmEdge plain and AOT"
+    if [[ -n $clang ]]; then
+        cat >"$dir/probe.c" <<'C'
+#include <stdlib.h>
+#include <string.h>
+int endcap_probe(int n) {
+    char *p = malloc((size_t)n);
+    memset(p, 'x', (size_t)n - 1);
+    p[n - 1] = 0;
+    int length = (int)strlen(p);
+    free(p);
+    return length;
+}
+C
+        "$clang" -O2 -c "$dir/probe.c" -o "$dir/probe.o"
+        "$ar" crs "$dir/libprobe.a" "$dir/probe.o"
+        native=(-L "native=$dir" --cfg probe)
+    fi
+    cat >"$dir/check.rs" <<'RUST'
+#[cfg(probe)]
+#[link(name = "probe", kind = "static")]
+unsafe extern "C" { fn endcap_probe(n: i32) -> i32; }
+fn main() {
+    #[cfg(probe)]
+    let n = unsafe { endcap_probe(42) };
+    #[cfg(not(probe))]
+    let n = 41;
+    println!("endcap {} {}", n + 1, std::env::var("PROBE").unwrap_or_default());
+}
+RUST
+    "${guest_rustc:-rustc}" --edition 2024 --target wasm32-wasip1 -O ${linker:+-C "linker=$linker"} \
+        --check-cfg 'cfg(probe)' "${native[@]}" -o "$dir/check.wasm" "$dir/check.rs"
+    "$BIN/wasmedge" compile --generic-binary "$dir/check.wasm" "$dir/check-aot.wasm" >"$dir/compile.log" 2>&1 ||
+        { cat "$dir/compile.log" >&2; return 1; }
+    local module out
+    for module in check check-aot; do
+        out=$("$BIN/wasmedge" --env PROBE=ok "$dir/$module.wasm")
+        [[ $out == 'endcap 42 ok' ]] || { say "$module.wasm printed '$out', expected 'endcap 42 ok'"; return 1; }
+    done
+    [[ $("$BIN/wasmedge" --version) == *"$WASMEDGE_VERSION"* ]] || { say "wasmedge is not $WASMEDGE_VERSION"; return 1; }
+    rm -rf "$dir"
+}
+# In a process of its own: 'set -e' is off inside a function that is the condition of 'if' or '||'.
+set +e
+(set -e; cd "$ROOT"; self_check)
+status=$?
+set -e
+((status == 0)) || die "the tools are there, but the self-check failed (files in $CACHE/check)" \
+    "start over with: make distclean setup"
+
+{ key; printf '\n%s\n' "$rust"; printf '%s\n' "${files[@]}"; } >"$STAMP.part"
+mv "$STAMP.part" "$STAMP"
+say "done in $(seconds_since "$started") s: WasmEdge $WASMEDGE_VERSION, $("${guest_rustc:-rustc}" --version), settings in .cache/env.sh"
