@@ -86,8 +86,30 @@ impl Scores {
         for &item in items {
             let value = &mut values[item as usize];
             touched[count] = item;
-            count += usize::from(*value == 0.0);
+            // As bits: an integer comparison is a shorter way to a 0 or 1. There is no negative zero here.
+            count += usize::from(value.to_bits() == 0);
             *value += weight;
+        }
+        self.touched.truncate(count);
+    }
+
+    /// As [`Self::add_all`], but leaves out which items are touched: [`Self::collect`] must follow. Cheaper where
+    /// more is added than there are items.
+    fn add_all_untold(&mut self, items: &[ItemIx], weight: f32) {
+        let values = self.values.as_mut_slice();
+        for &item in items {
+            values[item as usize] += weight;
+        }
+    }
+
+    /// Finds the touched items by looking at all.
+    fn collect(&mut self) {
+        self.touched.clear();
+        self.touched.resize(self.values.len(), 0);
+        let mut count = 0;
+        for (item, value) in (0..).zip(&self.values) {
+            self.touched[count] = item;
+            count += usize::from(value.to_bits() != 0);
         }
         self.touched.truncate(count);
     }
@@ -178,6 +200,10 @@ pub fn vote(
     let limit = if lists == 1 { params.sample.min(params.neighbors) } else { params.sample } as usize;
     scratch.sample.clear();
     merge_any(lists, index.postings, &starts, limit, scratch, &mut counts);
+    // With the lengths of sessions as they are on average, do the neighbours have more items than there are?
+    let voters = scratch.sample.len().min(params.neighbors as usize);
+    let length = index.session_items.len() / index.sessions().max(1);
+    let dense = params.distance_factor >= 1.0 && voters * length > index.idf.len();
     let (least, mut at_least) = cut_off(&counts, params.neighbors);
     for &(session, mask) in &scratch.sample {
         let similarity = scratch.similarity[mask as usize];
@@ -203,8 +229,15 @@ pub fn vote(
             let newest = matched[mask.trailing_zeros() as usize];
             add_by_distance(items, newest, weight, params.distance_factor, scores);
         } else {
-            scores.add_all(items, weight);
+            if dense {
+                scores.add_all_untold(items, weight);
+            } else {
+                scores.add_all(items, weight);
+            }
         }
+    }
+    if dense {
+        scores.collect();
     }
 }
 

@@ -1,0 +1,89 @@
+//! What operators ask: health, readiness, the model, metrics, drain.
+
+use endcap_core::store::EventStore;
+
+use super::error::ApiError;
+use crate::clock::{Clock, SECOND};
+use crate::metrics::Exposition;
+use crate::service::Service;
+
+/// The process answers.
+pub(crate) fn live(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"status\":\"ok\"}");
+}
+
+/// The process wants requests.
+pub(crate) fn ready<C: Clock, S: EventStore>(
+    service: &Service<C, S>,
+    out: &mut Vec<u8>,
+) -> Result<(), ApiError> {
+    if service.draining {
+        return Err(ApiError::Draining);
+    }
+    out.extend_from_slice(b"{\"status\":\"ready\"}");
+    Ok(())
+}
+
+/// Begins the end: the event loop sees the flag after this turn.
+pub(crate) fn drain<C: Clock, S: EventStore>(service: &mut Service<C, S>, out: &mut Vec<u8>) {
+    service.draining = true;
+    out.extend_from_slice(b"{\"status\":\"draining\"}");
+}
+
+/// What the model file says of itself, and how it runs.
+pub(crate) fn model<C: Clock, S: EventStore>(service: &Service<C, S>, out: &mut Vec<u8>) {
+    let Service { model, about, .. } = service;
+    let answer = serde_json::json!({
+        "name": model.manifest().name,
+        "bytes": model.bytes(),
+        "items": model.items().len(),
+        "sessions": model.sessions().sessions(),
+        "aot": about.speed.is_compiled(),
+        "manifest": model.manifest(),
+    });
+    out.extend_from_slice(answer.to_string().as_bytes());
+}
+
+/// Every metric as Prometheus text.
+pub(crate) fn metrics<C: Clock, S: EventStore>(service: &Service<C, S>, out: &mut Vec<u8>) {
+    let Service { model, about, recommender, .. } = service;
+    let text = &mut Exposition::new(out);
+    recommender.metrics.write(text);
+    text.family("endcap_session_owners", "gauge", "Sessions and users whose events are remembered.");
+    text.sample(&[], recommender.store.owners() as f64);
+    let manifest = model.manifest();
+    let version = manifest.format_version.to_string();
+    text.family("endcap_model_info", "gauge", "The model that is served.").sample(
+        &[
+            ("name", &manifest.name),
+            ("format_version", &version),
+            ("created", &manifest.created),
+            ("sha256", &about.model_sha256),
+        ],
+        1.0,
+    );
+    text.family("endcap_model_bytes", "gauge", "Size of the model file.").sample(&[], model.bytes() as f64);
+    text.family("endcap_model_items", "gauge", "Items of the model.").sample(&[], model.items().len() as f64);
+    let target = std::env::consts::ARCH;
+    text.family("endcap_build_info", "gauge", "This program.")
+        .sample(&[("version", env!("CARGO_PKG_VERSION")), ("target", target)], 1.0);
+    text.family("endcap_aot", "gauge", "1 where the code runs compiled ahead of time, 0 where interpreted.")
+        .sample(&[], f64::from(u8::from(about.speed.is_compiled())));
+    text.family("endcap_memory_bytes", "gauge", "Linear memory of the guest.")
+        .sample(&[], memory_bytes() as f64);
+    text.family("endcap_ready_seconds", "gauge", "Time from the start of the program to ready.")
+        .sample(&[], about.ready as f64 / SECOND as f64);
+    text.family("endcap_start_time_seconds", "gauge", "Start of the program, seconds since 1970.")
+        .sample(&[], about.started_unix_ms as f64 / 1000.0);
+}
+
+/// Linear memory never shrinks, so this is also its peak. Unknown, hence 0, in a native build.
+fn memory_bytes() -> usize {
+    /// Size of a page of linear memory.
+    #[cfg(target_family = "wasm")]
+    const PAGE: usize = 64 * 1024;
+    #[cfg(target_family = "wasm")]
+    return core::arch::wasm32::memory_size::<0>() * PAGE;
+    #[cfg(not(target_family = "wasm"))]
+    0
+}

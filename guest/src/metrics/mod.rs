@@ -1,0 +1,170 @@
+//! What the service counts: fixed arrays, so that counting is an addition, and their text for Prometheus.
+
+mod histogram;
+mod text;
+
+pub use histogram::{Histogram, REQUEST_BOUNDS, STAGE_BOUNDS};
+pub use text::Exposition;
+
+use endcap_core::recommend::Source;
+use endcap_core::store::EventKind;
+
+use crate::api::Route;
+use crate::clock::Nanos;
+use crate::http::Status;
+
+/// The stages of a recommendation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Body to request.
+    Decode,
+    /// Events of session and user.
+    History,
+    /// Candidates and their scores.
+    Gather,
+    /// Filters and ranking.
+    Select,
+    /// Answer to body.
+    Encode,
+}
+
+impl Stage {
+    /// Every stage, in order.
+    pub const ALL: [Self; 5] = [Self::Decode, Self::History, Self::Gather, Self::Select, Self::Encode];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Decode => "decode",
+            Self::History => "history",
+            Self::Gather => "gather",
+            Self::Select => "select",
+            Self::Encode => "encode",
+        }
+    }
+}
+
+/// Why an answer holds items that have nothing to do with who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fallback {
+    /// Nothing is known of the session or user.
+    NoHistory,
+    /// What is known gave fewer items than asked for.
+    TooFew,
+}
+
+impl Fallback {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::NoHistory, Self::TooFew];
+
+    /// Its word in answers and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoHistory => "no_history",
+            Self::TooFew => "too_few",
+        }
+    }
+}
+
+/// The word of an event kind in metrics.
+fn kind_word(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::View => "view",
+        EventKind::Cart => "cart",
+        EventKind::Purchase => "purchase",
+        EventKind::Like => "like",
+        EventKind::Dislike => "dislike",
+    }
+}
+
+const KINDS: [EventKind; 5] =
+    [EventKind::View, EventKind::Cart, EventKind::Purchase, EventKind::Like, EventKind::Dislike];
+
+/// Counters and histograms.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    requests: [[u64; Status::ALL.len()]; Route::ALL.len()],
+    durations: [Histogram; Route::ALL.len()],
+    stages: [Histogram; Stage::ALL.len()],
+    items: [u64; Source::ALL.len()],
+    fallbacks: [u64; Fallback::ALL.len()],
+    events: [u64; KINDS.len()],
+    /// Connections open now.
+    pub open_connections: u64,
+    /// Connections accepted.
+    pub connections: u64,
+    /// Connections turned away for lack of room.
+    pub connections_rejected: u64,
+}
+
+impl Metrics {
+    /// Counts an answered request.
+    #[inline]
+    pub fn request(&mut self, route: Route, status: Status, took: Nanos) {
+        self.requests[route.index()][status.index()] += 1;
+        self.durations[route.index()].observe(&REQUEST_BOUNDS, took);
+    }
+
+    /// Counts a stage.
+    #[inline]
+    pub fn stage(&mut self, stage: Stage, took: Nanos) {
+        self.stages[stage as usize].observe(&STAGE_BOUNDS, took);
+    }
+
+    /// Counts a recommended item.
+    #[inline]
+    pub fn item(&mut self, source: Source) {
+        self.items[source.index()] += 1;
+    }
+
+    /// Counts an answer that fell back.
+    pub fn fallback(&mut self, fallback: Fallback) {
+        self.fallbacks[fallback as usize] += 1;
+    }
+
+    /// Counts a stored event.
+    pub fn event(&mut self, kind: EventKind) {
+        self.events[kind as usize] += 1;
+    }
+
+    /// Writes every counter. A route is listed once it was asked for; other labels always.
+    pub fn write(&self, text: &mut Exposition<'_>) {
+        text.family("endcap_http_requests_total", "counter", "Answered requests.");
+        for (route, statuses) in Route::ALL.into_iter().zip(&self.requests) {
+            for (status, &count) in Status::ALL.into_iter().zip(statuses).filter(|(_, count)| **count > 0) {
+                text.sample(&[("route", route.as_str()), ("status", status.code())], count as f64);
+            }
+        }
+        let help = "Time from a whole request to its answer, ready to send.";
+        text.family("endcap_http_request_duration_seconds", "histogram", help);
+        for (route, histogram) in Route::ALL.into_iter().zip(&self.durations).filter(|(_, h)| h.count() > 0) {
+            text.histogram(&[("route", route.as_str())], &REQUEST_BOUNDS, histogram);
+        }
+        text.family("endcap_stage_duration_seconds", "histogram", "Time in a stage of a recommendation.");
+        for (stage, histogram) in Stage::ALL.into_iter().zip(&self.stages) {
+            text.histogram(&[("stage", stage.as_str())], &STAGE_BOUNDS, histogram);
+        }
+        text.family("endcap_recommendations_total", "counter", "Recommended items by what they come from.");
+        for (source, &count) in Source::ALL.into_iter().zip(&self.items) {
+            text.sample(&[("source", source.as_str())], count as f64);
+        }
+        let help = "Answers filled up with items that do not depend on who asks.";
+        text.family("endcap_fallback_answers_total", "counter", help);
+        for (reason, &count) in Fallback::ALL.into_iter().zip(&self.fallbacks) {
+            text.sample(&[("reason", reason.as_str())], count as f64);
+        }
+        text.family("endcap_events_total", "counter", "Events kept.");
+        for (kind, &count) in KINDS.into_iter().zip(&self.events) {
+            text.sample(&[("kind", kind_word(kind))], count as f64);
+        }
+        text.family("endcap_open_connections", "gauge", "Connections open now.");
+        text.sample(&[], self.open_connections as f64);
+        text.family("endcap_connections_total", "counter", "Connections accepted.");
+        text.sample(&[], self.connections as f64);
+        text.family(
+            "endcap_connections_rejected_total",
+            "counter",
+            "Connections turned away for lack of room.",
+        );
+        text.sample(&[], self.connections_rejected as f64);
+    }
+}

@@ -1,0 +1,211 @@
+//! From a decoded request to an encoded answer, timed stage by stage.
+
+use endcap_core::ItemIx;
+use endcap_core::format::Model;
+use endcap_core::recommend::{Engine, MAX_HISTORY, Recommendation, Request, Scratch, Source, Strategy};
+use endcap_core::store::{EventStore, Owner};
+
+use crate::api::ask::Ask;
+use crate::api::encode::{push_hex, push_recommendations, push_string, push_strings, push_used};
+use crate::clock::{Clock, Nanos};
+use crate::metrics::{Fallback, Metrics, Stage};
+
+/// Numbers recommendations, so that later feedback can name the one it followed.
+#[derive(Debug)]
+pub struct Ids {
+    seed: u64,
+    count: u64,
+}
+
+impl Ids {
+    /// Ids that differ from those of a process with another seed.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, count: 0 }
+    }
+
+    /// The next id: SplitMix64 (Steele, Lea, Flood 2014), a bijection, so a process repeats none.
+    pub fn next_id(&mut self) -> u64 {
+        self.count += 1;
+        let mut id = self.seed.wrapping_add(self.count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        id = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        id = (id ^ (id >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        id ^ (id >> 31)
+    }
+}
+
+/// What recommending needs beside the model. Buffers grow to their largest use and stay.
+#[derive(Debug)]
+pub struct Recommender<C, S> {
+    /// Time.
+    pub clock: C,
+    /// Events of sessions and users.
+    pub store: S,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Recommendation ids.
+    pub ids: Ids,
+    scratch: Scratch,
+    history: Vec<ItemIx>,
+    exclude: Vec<ItemIx>,
+    found: Vec<Recommendation>,
+}
+
+impl<C: Clock, S: EventStore> Recommender<C, S> {
+    /// With empty buffers and counters.
+    pub fn new(clock: C, store: S, seed: u64) -> Self {
+        Self {
+            clock,
+            store,
+            metrics: Metrics::default(),
+            ids: Ids::new(seed),
+            scratch: Scratch::default(),
+            history: Vec::new(),
+            exclude: Vec::new(),
+            found: Vec::new(),
+        }
+    }
+
+    /// Answers `ask`, whose decoding began at `began`; `unix_ms` decides which events have expired.
+    pub fn answer(
+        &mut self,
+        model: &Model,
+        ask: &Ask<'_, '_>,
+        began: Nanos,
+        unix_ms: i64,
+        out: &mut Vec<u8>,
+    ) {
+        let decoded = self.clock.nanos();
+        self.gather_history(ask, unix_ms);
+        let remembered = self.clock.nanos();
+        let request = Request {
+            n: ask.n,
+            strategy: ask.strategy,
+            history: &self.history,
+            exclude: &self.exclude,
+            repeat: ask.repeat,
+            candidates: ask.rerank.then_some(ask.lists.candidates.as_slice()),
+            min_score: ask.min_relevance,
+            fallback: ask.fallback,
+        };
+        let engine = Engine::new(model);
+        engine.gather(&request, &mut self.scratch);
+        let gathered = self.clock.nanos();
+        self.found.clear();
+        engine.select(&request, &mut self.scratch, &mut self.found);
+        let selected = self.clock.nanos();
+        let fallback = self.fallback(ask.strategy);
+        self.encode(model, ask, fallback, out);
+        let encoded = self.clock.nanos();
+        let ends = [decoded, remembered, gathered, selected, encoded];
+        let mut from = began;
+        for (stage, end) in Stage::ALL.into_iter().zip(ends) {
+            self.metrics.stage(stage, end.saturating_sub(from));
+            from = end;
+        }
+        for found in &self.found {
+            self.metrics.item(found.source);
+        }
+        if let Some(fallback) = fallback {
+            self.metrics.fallback(fallback);
+        }
+    }
+
+    /// User first, session behind it, the items of the request last: oldest to newest.
+    ///
+    /// An item that a later part repeats counts there only. Clients that report events and also send the
+    /// running session would otherwise have every item twice among the few that are matched.
+    fn gather_history(&mut self, ask: &Ask<'_, '_>, unix_ms: i64) {
+        let Self { history, exclude, store, .. } = self;
+        history.clear();
+        exclude.clear();
+        exclude.extend_from_slice(&ask.lists.exclude);
+        if let Some(user) = &ask.user {
+            store.recent(Owner::User(user), unix_ms, history, exclude);
+        }
+        if let Some(session) = &ask.session {
+            let older = history.len();
+            store.recent(Owner::Session(session), unix_ms, history, exclude);
+            forget_repeated(history, older);
+        }
+        let older = history.len();
+        let items = &ask.lists.items;
+        history.extend_from_slice(&items[items.len().saturating_sub(MAX_HISTORY)..]);
+        forget_repeated(history, older);
+    }
+
+    fn fallback(&self, strategy: Strategy) -> Option<Fallback> {
+        if matches!(strategy, Strategy::Trending | Strategy::Popular | Strategy::Latest) {
+            return None;
+        }
+        let filled =
+            self.found.iter().any(|found| !matches!(found.source, Source::Session | Source::Together));
+        match (filled, self.history.is_empty()) {
+            (true, true) => Some(Fallback::NoHistory),
+            (true, false) => Some(Fallback::TooFew),
+            (false, _) => None,
+        }
+    }
+
+    fn encode(&mut self, model: &Model, ask: &Ask<'_, '_>, fallback: Option<Fallback>, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"recommId\":\"");
+        push_hex(out, self.ids.next_id());
+        out.extend_from_slice(b"\",\"items\":");
+        push_recommendations(out, model.items(), &self.found, ask.include);
+        out.extend_from_slice(b",\"used\":");
+        push_used(out, &self.found);
+        out.extend_from_slice(b",\"fallback\":");
+        match fallback {
+            Some(fallback) => push_string(out, fallback.as_str()),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.extend_from_slice(b",\"missing\":");
+        push_strings(out, ask.missing.iter().map(|id| &**id));
+        if let Some(scenario) = &ask.scenario {
+            out.extend_from_slice(b",\"scenario\":");
+            push_string(out, scenario);
+        }
+        out.extend_from_slice(b",\"model\":");
+        push_string(out, &model.manifest().name);
+        out.push(b'}');
+    }
+}
+
+/// Drops from the first `older` entries those that stand behind them again.
+fn forget_repeated(history: &mut Vec<ItemIx>, older: usize) {
+    if older == 0 || older == history.len() {
+        return;
+    }
+    let mut kept = 0;
+    for at in 0..older {
+        let item = history[at];
+        if !history[older..].contains(&item) {
+            history[kept] = item;
+            kept += 1;
+        }
+    }
+    history.drain(kept..older);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_item_counts_where_it_is_newest() {
+        let check = |mut history: Vec<ItemIx>, older, expected: &[ItemIx]| {
+            forget_repeated(&mut history, older);
+            assert_eq!(history, expected);
+        };
+        check(vec![1, 2, 3, 2, 4, 4], 3, &[1, 3, 2, 4, 4]);
+        check(vec![1, 2], 2, &[1, 2]);
+        check(vec![1, 2], 0, &[1, 2]);
+        check(vec![1, 1, 1], 2, &[1]);
+    }
+
+    #[test]
+    fn ids_differ() {
+        let mut ids = Ids::new(7);
+        let first: std::collections::BTreeSet<u64> = (0..1000).map(|_| ids.next_id()).collect();
+        assert_eq!(first.len(), 1000);
+    }
+}

@@ -1,0 +1,139 @@
+//! The service without sockets: a request in, an answer out.
+
+use endcap_core::format::Model;
+use endcap_core::recommend::Source;
+use endcap_core::store::EventStore;
+
+use crate::aot::Speed;
+use crate::api::ask::Lists;
+use crate::api::{self, ApiError, Route, Told};
+use crate::clock::{Clock, Nanos};
+use crate::http::{ContentType, Handler, HttpError, Reply, Request};
+use crate::net::{App, ConnectionEvent};
+use crate::recommender::Recommender;
+
+/// What the service tells of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct About {
+    /// How fast the code runs.
+    pub speed: Speed,
+    /// SHA-256 of the model's manifest, which names the digest of everything else in the file.
+    pub model_sha256: String,
+    /// From the start of the program to ready.
+    pub ready: Nanos,
+    /// Start of the program.
+    pub started_unix_ms: i64,
+}
+
+/// Serves one model.
+#[derive(Debug)]
+pub struct Service<C, S> {
+    pub(crate) model: Model,
+    pub(crate) lists: Lists,
+    pub(crate) recommender: Recommender<C, S>,
+    pub(crate) about: About,
+    pub(crate) draining: bool,
+}
+
+impl<C: Clock, S: EventStore> Service<C, S> {
+    /// A service over `model`.
+    pub fn new(model: Model, recommender: Recommender<C, S>, about: About) -> Self {
+        Self { model, lists: Lists::default(), recommender, about, draining: false }
+    }
+
+    fn dispatch(
+        &mut self,
+        route: Route,
+        parameter: &str,
+        request: &Request<'_>,
+        began: Nanos,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ApiError> {
+        if route != Route::Unknown && !route.allows(request.method) {
+            return Err(ApiError::Method);
+        }
+        match route {
+            Route::SessionRecommend => api::session_recommend(self, request, began, out),
+            Route::Recommend => api::recommend(self, request, began, out),
+            Route::UserRecommend => api::user_recommend(self, request, parameter, began, out),
+            Route::Neighbors => api::neighbors(self, request, parameter, out),
+            Route::Popular => api::ranking(self, request, Source::Popular, out),
+            Route::Trending => api::ranking(self, request, Source::Trending, out),
+            Route::Latest => api::ranking(self, request, Source::Latest, out),
+            Route::Events => api::post_events(self, request, out),
+            Route::Feedback => api::post_feedback(self, request, out),
+            Route::Ready => api::ready(self, out),
+            Route::Live => {
+                api::live(out);
+                Ok(())
+            }
+            Route::Model => {
+                api::model(self, out);
+                Ok(())
+            }
+            Route::Metrics => {
+                api::metrics(self, out);
+                Ok(())
+            }
+            Route::Drain => {
+                api::drain(self, out);
+                Ok(())
+            }
+            Route::Unknown => Err(ApiError::NoSuchPath),
+        }
+    }
+}
+
+impl<C: Clock, S: EventStore> Handler for Service<C, S> {
+    fn handle(&mut self, request: &Request<'_>, body: &mut Vec<u8>) -> Reply {
+        let began = self.recommender.clock.nanos();
+        let (route, parameter) = api::find(request.path, request.port);
+        let mut reply = Reply::json(crate::http::Status::Ok);
+        match self.dispatch(route, parameter, request, began, body) {
+            Ok(()) if route == Route::Metrics => reply.content_type = ContentType::Metrics,
+            Ok(()) => {}
+            Err(error) => {
+                body.clear();
+                let told = error.told();
+                told.write(body);
+                reply.status = told.status;
+                reply.allow = matches!(error, ApiError::Method).then(|| route.allow());
+            }
+        }
+        let took = self.recommender.clock.nanos().saturating_sub(began);
+        self.recommender.metrics.request(route, reply.status, took);
+        reply
+    }
+
+    fn refuse(&mut self, error: &HttpError, body: &mut Vec<u8>) -> Reply {
+        let told = Told::from(error);
+        told.write(body);
+        self.recommender.metrics.request(Route::Unknown, told.status, 0);
+        Reply::json(told.status)
+    }
+
+    fn closing(&self) -> bool {
+        self.draining
+    }
+}
+
+impl<C: Clock, S: EventStore> App for Service<C, S> {
+    fn connection(&mut self, event: ConnectionEvent) {
+        let metrics = &mut self.recommender.metrics;
+        match event {
+            ConnectionEvent::Opened => {
+                metrics.connections += 1;
+                metrics.open_connections += 1;
+            }
+            ConnectionEvent::Rejected => {
+                metrics.connections_rejected += 1;
+                metrics.open_connections += 1;
+            }
+            ConnectionEvent::Closed => metrics.open_connections = metrics.open_connections.saturating_sub(1),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "service_tests.rs"]
+mod tests;

@@ -1,0 +1,100 @@
+//! A small model by core's public encoders: deterministic, with structure enough for every source to answer.
+
+use endcap_core::ItemIx;
+use endcap_core::format::{
+    CatalogueBuilder, DataSummary, ItemRecord, Manifest, Parameters, Rankings, encode_neighbors,
+    encode_rankings, encode_sessions, section, write_model,
+};
+use endcap_core::knn::SessionIndex;
+
+/// Items of [`small`]: ids `i0` to `i49`; `i49` is out of stock.
+pub const SMALL_ITEMS: u32 = 50;
+
+/// 50 items, 200 sessions of three neighbouring items each.
+pub fn small() -> Vec<u8> {
+    build(SMALL_ITEMS, 200, 3)
+}
+
+/// A model of `items` items and `sessions` sessions of `length` items that lie beside each other.
+pub fn build(items: u32, sessions: u32, length: u32) -> Vec<u8> {
+    let mut catalogue = CatalogueBuilder::new();
+    for item in 0..items {
+        catalogue.push(&ItemRecord {
+            id: format!("i{item}"),
+            name: format!("Item \"{item}\""),
+            category: format!("c{}", item % 7),
+            price: if item == 1 { f32::NAN } else { item as f32 + 0.5 },
+            out_of_stock: item + 1 == items,
+            first_seen: 1_700_000_000 + i64::from(item),
+            last_seen: 1_710_000_000,
+        });
+    }
+    let bodies = [
+        (section::ITEMS, catalogue.finish()),
+        (section::SESSIONS, encode_index(items, sessions, length)),
+        (section::TOGETHER, encode_neighbors(&rows(items))),
+        (section::RANKINGS, encode_lists(items)),
+    ];
+    let manifest = Manifest {
+        format_version: 1,
+        name: "test".to_owned(),
+        created: "2026-01-01T00:00:00Z".to_owned(),
+        generator: "tests".to_owned(),
+        sections: Vec::new(),
+        data: DataSummary { items: items.into(), sessions: sessions.into(), ..DataSummary::default() },
+        parameters: Parameters::default(),
+        card: Default::default(),
+    };
+    write_model(manifest, &bodies).expect("the manifest is plain JSON")
+}
+
+fn encode_index(items: u32, sessions: u32, length: u32) -> Vec<u8> {
+    let mut session_offsets = vec![0];
+    let mut session_items: Vec<ItemIx> = Vec::new();
+    let mut lists: Vec<Vec<u32>> = vec![Vec::new(); items as usize];
+    for session in 0..sessions {
+        let start = session.wrapping_mul(2_654_435_761) % items;
+        for step in 0..length {
+            let item = (start + step) % items;
+            session_items.push(item);
+            lists[item as usize].push(session + 1);
+        }
+        session_offsets.push(session_items.len() as u32);
+    }
+    let mut posting_offsets = vec![0];
+    let mut postings = Vec::new();
+    for list in &lists {
+        postings.extend(list.iter().rev());
+        postings.push(0);
+        posting_offsets.push(postings.len() as u32);
+    }
+    encode_sessions(SessionIndex {
+        session_offsets: &session_offsets,
+        session_items: &session_items,
+        posting_offsets: &posting_offsets,
+        postings: &postings,
+        idf: &vec![1.0; items as usize],
+    })
+}
+
+/// Each item goes with the two before and after it.
+fn rows(items: u32) -> Vec<Vec<(ItemIx, f32)>> {
+    let near = |item: u32, by: u32| (item + by) % items;
+    (0..items)
+        .map(|item| {
+            let steps = [(1, 0.9), (items - 1, 0.8), (2, 0.5), (items - 2, 0.4)];
+            steps.iter().map(|&(by, score)| (near(item, by), score)).collect()
+        })
+        .collect()
+}
+
+fn encode_lists(items: u32) -> Vec<u8> {
+    let order: Vec<ItemIx> = (0..items).collect();
+    let newest: Vec<ItemIx> = (0..items).rev().collect();
+    let values: Vec<f32> = (0..items).map(|at| 1.0 / (at + 1) as f32).collect();
+    encode_rankings(Rankings {
+        popular: (&order, &values),
+        trending: (&order, &values),
+        latest: (&newest, &values),
+    })
+}
