@@ -97,7 +97,16 @@ impl Scores {
     /// more is added than there are items.
     fn add_all_untold(&mut self, items: &[ItemIx], weight: f32) {
         let values = self.values.as_mut_slice();
-        for &item in items {
+        // By fours: the step is so short that counting is a tenth of it, and bounds checks keep the compiler
+        // from doing this itself.
+        let (fours, rest) = items.as_chunks::<4>();
+        for &[a, b, c, d] in fours {
+            values[a as usize] += weight;
+            values[b as usize] += weight;
+            values[c as usize] += weight;
+            values[d as usize] += weight;
+        }
+        for &item in rest {
             values[item as usize] += weight;
         }
     }
