@@ -5,7 +5,7 @@ use crate::ItemIx;
 use super::arrays::{ArrayError, Arrays, ArraysBuilder, Slot};
 use super::error::FormatError;
 use super::section::TOGETHER;
-use super::sessions::offsets_cover;
+use super::sessions::{all_sane, largest, offsets_cover};
 
 /// Writes the section body from rows in item order, each sorted by falling score.
 pub fn encode_neighbors(rows: &[Vec<(ItemIx, f32)>]) -> Vec<u8> {
@@ -47,10 +47,10 @@ impl<'a> NeighborRows<'a> {
         if self.scores.len() != self.items.len() {
             return Err("rows have more items than scores, or fewer");
         }
-        if self.items.iter().any(|&item| item as usize >= items) {
+        if !self.items.is_empty() && largest(self.items) as usize >= items {
             return Err("a row names an item that does not exist");
         }
-        if self.scores.iter().any(|score| !score.is_finite() || *score < 0.0) {
+        if !all_sane(self.scores) {
             return Err("a score is negative or not finite");
         }
         Ok(())
