@@ -14,13 +14,6 @@ read -r -a args <<<"${ARGS:-}"
 
 build() { cargo build --release --locked -p endcap-benches --bin "$1"; }
 
-# cargo for WASI, with the same settings and target folder as scripts/guest.sh has.
-guest_cargo() {
-    env ${GUEST_RUSTC:+RUSTC="$GUEST_RUSTC"} CARGO_TARGET_DIR="$ROOT/target/guest" \
-        CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="-C target-feature=+simd128" \
-        CARGO_PROFILE_RELEASE_DEBUG=0 CARGO_PROFILE_RELEASE_STRIP=debuginfo cargo "$@"
-}
-
 case ${1:-} in
     core)
         exec cargo bench --locked -p endcap-benches -- "${args[@]}"

@@ -11,16 +11,7 @@ load_env
 cd "$ROOT"
 
 TARGET=wasm32-wasip1
-build=(env
-    # Apart from the host's target folder: another compiler may build here, and two cargos
-    # would wait for each other's lock.
-    CARGO_TARGET_DIR="$ROOT/target/guest"
-    # The scan of item vectors is written for 128-bit SIMD, which every WasmEdge since 0.9 has.
-    CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="-C target-feature=+simd128"
-    # Line tables are for the host's backtraces; nothing reads DWARF here. Names stay: traps show them.
-    CARGO_PROFILE_RELEASE_DEBUG=0 CARGO_PROFILE_RELEASE_STRIP=debuginfo)
-[[ -z ${GUEST_RUSTC:-} ]] || build+=(RUSTC="$GUEST_RUSTC")
-"${build[@]}" cargo build --release --locked --target "$TARGET" -p endcap-service
+guest_cargo build --release --locked --target "$TARGET" -p endcap-service
 
 mkdir -p "$DIST"
 built=$ROOT/target/guest/$TARGET/release/endcap-service.wasm

@@ -103,3 +103,17 @@ test_env() {
     export ENDCAP_APP=$DIST/app-aot.wasm
     export ENDCAP_APP_PLAIN=$DIST/app.wasm
 }
+
+# guest_cargo COMMAND ARGS...: cargo for WASI, the one place for its settings (after load_env).
+guest_cargo() {
+    local -a settings=(
+        # Apart from the host's target folder: another compiler may build here, and two cargos
+        # would wait for each other's lock.
+        CARGO_TARGET_DIR="$ROOT/target/guest"
+        # Every WasmEdge since 0.9 has 128-bit SIMD.
+        CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="-C target-feature=+simd128"
+        # Line tables are for the host's backtraces; nothing reads DWARF here. Names stay: traps show them.
+        CARGO_PROFILE_RELEASE_DEBUG=0 CARGO_PROFILE_RELEASE_STRIP=debuginfo)
+    [[ -z ${GUEST_RUSTC:-} ]] || settings+=(RUSTC="$GUEST_RUSTC")
+    env "${settings[@]}" cargo "$@"
+}

@@ -54,8 +54,7 @@ clippy_guest() {
         say "not run: this machine's own rustc has no wasm32-wasip1 (make guest still compiles it)"
         return 0
     fi
-    CARGO_TARGET_DIR=$ROOT/target/guest CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS='-C target-feature=+simd128' \
-        cargo clippy -p endcap-service --release --locked --target wasm32-wasip1 -- -D warnings
+    guest_cargo clippy -p endcap-service --release --locked --target wasm32-wasip1 -- -D warnings
 }
 
 # What the compiler cannot say: the core takes time, randomness and bytes as parameters.
