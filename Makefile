@@ -3,7 +3,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup guest tools run demo test lint deny fuzz bench bench-http bench-start bench-ratio vmis-check clean distclean
+.PHONY: help setup guest component tools run demo test lint deny fuzz bench bench-http bench-start bench-ratio vmis-check clean distclean
 # Two cargos at once only wait for each other.
 .NOTPARALLEL:
 
@@ -16,6 +16,9 @@ setup: ## find or fetch the tools: Rust for WASI, clang, WasmEdge (into .cache, 
 guest: setup ## build the service: dist/app.wasm and dist/app-aot.wasm
 	@scripts/guest.sh
 
+component: setup ## build the component: dist/endcap.component.wasm, and endcap-nn.component.wasm for hosts with wasi:nn
+	@scripts/component.sh
+
 tools: ## build the model pipeline: target/release/endcap-model
 	@cargo build --release --locked -p endcap-models
 
@@ -25,7 +28,7 @@ run: guest ## run the service (MODEL=dist/model.wasm LISTEN=127.0.0.1:8080 ENDCA
 demo: ## from nothing to recommendations ([DATA=file [MAP=...] [CATALOG=file]] [LISTEN=host:port] [ONCE=1])
 	@scripts/demo.sh
 
-test: setup tools guest ## all tests (ENDCAP_DATA=folder ARGS="...")
+test: setup tools guest component ## all tests (ENDCAP_DATA=folder ARGS="...")
 	@scripts/test.sh
 
 lint: ## formatting, clippy, dependency direction, shell scripts, tracked files

@@ -15,6 +15,8 @@ ALLOWED = {
     "endcap-core": set(),
     "endcap-nn": set(),
     "endcap-service": {"endcap-core"},
+    "endcap-component": {"endcap-core", "endcap-service"},
+    "endcap-componentize": set(),
     "endcap-models": {"endcap-core"},
     "endcap-host": {"endcap-nn"},
     "endcap-wasmedge-plugin": {"endcap-nn"},

@@ -102,6 +102,10 @@ test_env() {
     export ENDCAP_WASMEDGE=$WASMEDGE
     export ENDCAP_APP=$DIST/app-aot.wasm
     export ENDCAP_APP_PLAIN=$DIST/app.wasm
+    export ENDCAP_LINES=$DIST/endcap-lines-aot.wasm
+    export ENDCAP_LINES_PLAIN=$DIST/endcap-lines.wasm
+    export ENDCAP_COMPONENT=$DIST/endcap.component.wasm
+    export ENDCAP_COMPONENT_NN=$DIST/endcap-nn.component.wasm
 }
 
 # guest_cargo COMMAND ARGS...: cargo for WASI, the one place for its settings (after load_env).
@@ -112,6 +116,7 @@ guest_cargo() {
         CARGO_TARGET_DIR="$ROOT/target/guest"
         # Every WasmEdge since 0.9 has 128-bit SIMD.
         CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="-C target-feature=+simd128"
+        CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-C target-feature=+simd128"
         # Line tables are for the host's backtraces; nothing reads DWARF here. Names stay: traps show them.
         CARGO_PROFILE_RELEASE_DEBUG=0 CARGO_PROFILE_RELEASE_STRIP=debuginfo)
     [[ -z ${GUEST_RUSTC:-} ]] || settings+=(RUSTC="$GUEST_RUSTC")

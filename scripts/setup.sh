@@ -21,7 +21,7 @@ SELF=setup
 trap 'say "stopped at line $LINENO: $BASH_COMMAND"' ERR
 
 # Raise this when anything below changes what lands in .cache: old caches are then renewed.
-VERSION=1
+VERSION=2
 WASMEDGE_VERSION=0.14.1
 # The release that carries exactly that WasmEdge, and the LLVM of that release.
 TRIXIE=trixie
@@ -34,8 +34,15 @@ STAMP=$CACHE/setup.stamp
 RUST=${ENDCAP_SETUP_RUST:-auto}
 case $RUST in auto | machine | debian) ;; *) die "ENDCAP_SETUP_RUST is '$RUST'; allowed: auto, machine, debian" ;; esac
 
+# The service is a WASI program; the component imports nothing of WASI's libc.
+TARGETS=(wasm32-wasip1 wasm32-unknown-unknown)
+
 machine_has_wasm_std() {
-    have rustc && [[ -d $(cd "$ROOT" && rustc --print sysroot)/lib/rustlib/wasm32-wasip1/lib ]]
+    local target
+    have rustc || return 1
+    for target in "${TARGETS[@]}"; do
+        [[ -d $(cd "$ROOT" && rustc --print sysroot)/lib/rustlib/$target/lib ]] || return 1
+    done
 }
 
 # --- done already? ------------------------------------------------------------------------
@@ -183,7 +190,7 @@ suite_unpack() {
         say "unpacking $(basename "$deb")"
         dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$part" --no-same-owner \
             --exclude='./usr/share/doc' --exclude='./usr/share/man' --exclude='./usr/share/locale' \
-            --exclude='*/wasm32-unknown-unknown' --exclude='*/wasm32-wasip2' --exclude='*/gconv'
+            --exclude='*/wasm32-wasip2' --exclude='*/gconv'
     done
 }
 
@@ -268,21 +275,21 @@ in_root_lines() {
 rust=$RUST
 if [[ $rust != debian ]]; then
     if machine_has_wasm_std; then
-        say "Rust: $(cd "$ROOT" && rustc --version) has wasm32-wasip1"
+        say "Rust: $(cd "$ROOT" && rustc --version) has ${TARGETS[*]}"
         rust=machine
     elif have rustup; then
-        say "Rust: rustup target add wasm32-wasip1 (given up after 120 s)"
-        if (cd "$ROOT" && RUST_BACKTRACE=0 timeout 120 rustup target add wasm32-wasip1 >&2) && machine_has_wasm_std; then
+        say "Rust: rustup target add ${TARGETS[*]} (given up after 120 s)"
+        if (cd "$ROOT" && RUST_BACKTRACE=0 timeout 120 rustup target add "${TARGETS[@]}" >&2) && machine_has_wasm_std; then
             rust=machine
         else
             say "Rust: rustup could not add the target (no way to its downloads from here?)"
         fi
     else
-        say "Rust: this rustc has no wasm32-wasip1, and there is no rustup to add it"
+        say "Rust: this rustc lacks one of ${TARGETS[*]}, and there is no rustup to add it"
     fi
     if [[ $rust != machine ]]; then
-        { [[ $RUST == auto ]] && can_debian; } || die "no Rust here can build for wasm32-wasip1" \
-            "with rustup: rustup target add wasm32-wasip1" \
+        { [[ $RUST == auto ]] && can_debian; } || die "no Rust here can build for ${TARGETS[*]}" \
+            "with rustup: rustup target add ${TARGETS[*]}" \
             "or on a machine with apt-get: ENDCAP_SETUP_RUST=debian make setup"
         rust=debian
     fi
@@ -405,7 +412,7 @@ fi
     echo '# Written by scripts/setup.sh. One NAME=value a line, for sh (. .cache/env.sh) and for make.'
     printf 'export %s\n' \
         "WASMEDGE=$BIN/wasmedge" "WASMEDGE_LD=$BIN/wasmedge-ld" "LIBWASMEDGE=$libwasmedge" "GUEST_RUSTC=$guest_rustc"
-    [[ -z $linker ]] || printf 'export CARGO_TARGET_WASM32_WASIP1_LINKER=%s\n' "$linker"
+    [[ -z $linker ]] || printf 'export CARGO_TARGET_WASM32_%s_LINKER=%s\n' WASIP1 "$linker" UNKNOWN_UNKNOWN "$linker"
     [[ -z $clang ]] || printf 'export CC_wasm32_wasip1=%s\nexport AR_wasm32_wasip1=%s\n' "$clang" "$ar"
 } >"$CACHE/env.sh.part"
 case $CACHE in *[[:space:]\'\"\$\\]*)

@@ -10,6 +10,7 @@ pub mod calendar;
 pub mod clock;
 pub mod config;
 pub mod http;
+pub mod inference;
 pub mod log;
 pub mod metrics;
 pub mod nearest;

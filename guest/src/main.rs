@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 #[cfg(target_os = "wasi")]
 fn main() -> ExitCode {
-    endcap_service::program::run()
+    endcap_service::program::serve()
 }
 
 /// The sockets are WasmEdge's: a native build has none, and serves for tests of the library only.

@@ -2,12 +2,13 @@
 
 use endcap_core::ItemIx;
 use endcap_core::format::Model;
-use endcap_core::recommend::{Engine, MAX_HISTORY, Recommendation, Request, Scratch, Source, Strategy};
+use endcap_core::recommend::{Engine, MAX_HISTORY, Recommendation, Request, Scratch, Strategy};
 use endcap_core::store::{EventStore, Owner};
 
 use crate::api::ask::Ask;
 use crate::api::encode::{push_hex, push_recommendations, push_string, push_strings, push_used};
 use crate::clock::{Clock, Nanos};
+use crate::inference::{Inference, Part};
 use crate::metrics::{Fallback, Metrics, Stage};
 
 /// Numbers recommendations, so that later feedback can name the one it followed.
@@ -44,6 +45,8 @@ pub struct Recommender<C, S> {
     pub metrics: Metrics,
     /// Recommendation ids.
     pub ids: Ids,
+    /// The models that serve beside retrieval.
+    pub inference: Inference,
     scratch: Scratch,
     history: Vec<ItemIx>,
     exclude: Vec<ItemIx>,
@@ -52,12 +55,13 @@ pub struct Recommender<C, S> {
 
 impl<C: Clock, S: EventStore> Recommender<C, S> {
     /// With empty buffers and counters.
-    pub fn new(clock: C, store: S, seed: u64) -> Self {
+    pub fn new(clock: C, store: S, seed: u64, inference: Inference) -> Self {
         Self {
             clock,
             store,
             metrics: Metrics::default(),
             ids: Ids::new(seed),
+            inference,
             scratch: Scratch::default(),
             history: Vec::new(),
             exclude: Vec::new(),
@@ -65,7 +69,7 @@ impl<C: Clock, S: EventStore> Recommender<C, S> {
         }
     }
 
-    /// Answers `ask`, whose decoding began at `began`; `unix_ms` decides which events have expired.
+    /// Answers `ask` in JSON; its decoding began at `began`, and `unix_ms` decides which events have expired.
     pub fn answer(
         &mut self,
         model: &Model,
@@ -74,40 +78,74 @@ impl<C: Clock, S: EventStore> Recommender<C, S> {
         unix_ms: i64,
         out: &mut Vec<u8>,
     ) {
-        let decoded = self.clock.nanos();
+        let fallback = self.recommend(model, ask, began, unix_ms);
+        let selected = self.clock.nanos();
+        self.encode(model, ask, fallback, out);
+        let encoded = self.clock.nanos();
+        self.metrics.stage(Stage::Encode, encoded.saturating_sub(selected));
+    }
+
+    /// Leaves the answer to `ask` in [`Self::found`], and gives the reason if it is not what was asked for.
+    pub fn recommend(
+        &mut self,
+        model: &Model,
+        ask: &Ask<'_, '_>,
+        began: Nanos,
+        unix_ms: i64,
+    ) -> Option<Fallback> {
+        let mut watch = Watch { last: began };
+        watch.stage(Stage::Decode, &self.clock, &mut self.metrics);
         self.gather_history(ask, unix_ms);
-        let remembered = self.clock.nanos();
+        watch.stage(Stage::History, &self.clock, &mut self.metrics);
+        let Self { clock, metrics, inference, scratch, history, exclude, found, .. } = self;
+        let wanted = matches!(ask.strategy, Strategy::Personal | Strategy::Sequence) && !history.is_empty();
+        let mut failed = wanted && Part::ALL.into_iter().any(|part| inference.is_missing(part));
+        let mut sequence = None;
+        if let (true, Some(encoder), Some(weights)) = (wanted, &mut inference.encoder, model.encoder()) {
+            let logits = encoder.logits(&weights, history);
+            metrics.inference(Part::Encoder, logits.is_ok());
+            failed |= logits.is_err();
+            sequence = logits.ok();
+            watch.stage(Stage::Sequence, clock, metrics);
+        }
         let request = Request {
             n: ask.n,
             strategy: ask.strategy,
-            history: &self.history,
-            exclude: &self.exclude,
+            history,
+            sequence,
+            exclude,
             repeat: ask.repeat,
             candidates: ask.rerank.then_some(ask.lists.candidates.as_slice()),
             min_score: ask.min_relevance,
             fallback: ask.fallback,
         };
         let engine = Engine::new(model);
-        engine.gather(&request, &mut self.scratch);
-        let gathered = self.clock.nanos();
-        self.found.clear();
-        engine.select(&request, &mut self.scratch, &mut self.found);
-        let selected = self.clock.nanos();
-        let fallback = self.fallback(ask.strategy);
-        self.encode(model, ask, fallback, out);
-        let encoded = self.clock.nanos();
-        let ends = [decoded, remembered, gathered, selected, encoded];
-        let mut from = began;
-        for (stage, end) in Stage::ALL.into_iter().zip(ends) {
-            self.metrics.stage(stage, end.saturating_sub(from));
-            from = end;
+        engine.gather(&request, scratch);
+        watch.stage(Stage::Gather, clock, metrics);
+        if let (true, Some(ranker)) = (wanted && ask.strategy == Strategy::Personal, &mut inference.ranker) {
+            engine.shortlist(&request, ranker.columns(), scratch);
+            let scores = ranker.score(scratch.features(), scratch.shortlisted(), history);
+            let ranked = scores.is_ok_and(|scores| scratch.rank(scores));
+            metrics.inference(Part::Ranker, ranked);
+            failed |= !ranked;
+            watch.stage(Stage::Rank, clock, metrics);
         }
+        found.clear();
+        engine.select(&request, scratch, found);
+        watch.stage(Stage::Select, clock, metrics);
+        let fallback = self.fallback(ask.strategy, failed);
         for found in &self.found {
             self.metrics.item(found.source);
         }
         if let Some(fallback) = fallback {
             self.metrics.fallback(fallback);
         }
+        fallback
+    }
+
+    /// The last answer, best first.
+    pub fn found(&self) -> &[Recommendation] {
+        &self.found
     }
 
     /// User first, session behind it, the items of the request last: oldest to newest.
@@ -133,14 +171,14 @@ impl<C: Clock, S: EventStore> Recommender<C, S> {
         forget_repeated(history, older);
     }
 
-    fn fallback(&self, strategy: Strategy) -> Option<Fallback> {
+    fn fallback(&self, strategy: Strategy, failed: bool) -> Option<Fallback> {
         if matches!(strategy, Strategy::Trending | Strategy::Popular | Strategy::Latest) {
             return None;
         }
-        let filled =
-            self.found.iter().any(|found| !matches!(found.source, Source::Session | Source::Together));
+        let filled = self.found.iter().any(|found| !found.source.is_personal());
         match (filled, self.history.is_empty()) {
             (true, true) => Some(Fallback::NoHistory),
+            _ if failed => Some(Fallback::ModelUnavailable),
             (true, false) => Some(Fallback::TooFew),
             (false, _) => None,
         }
@@ -167,6 +205,20 @@ impl<C: Clock, S: EventStore> Recommender<C, S> {
         out.extend_from_slice(b",\"model\":");
         push_string(out, &model.manifest().name);
         out.push(b'}');
+    }
+}
+
+/// Times the stages one after the other.
+struct Watch {
+    last: Nanos,
+}
+
+impl Watch {
+    /// Ends a stage.
+    fn stage(&mut self, stage: Stage, clock: &impl Clock, metrics: &mut Metrics) {
+        let now = clock.nanos();
+        metrics.stage(stage, now.saturating_sub(self.last));
+        self.last = now;
     }
 }
 

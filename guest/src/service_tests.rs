@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::clock::{ManualClock, Now};
 use crate::http::{Method, Port};
+use crate::inference::Inference;
+use crate::metrics::Stage;
 
 #[path = "../tests/common/model.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the tests under WasmEdge use the rest")]
@@ -33,7 +35,8 @@ impl Shop {
             ready: 5_000_000,
             started_unix_ms: ManualClock::EPOCH_MS,
         };
-        let service = Service::new(model, Recommender::new(Rc::clone(&clock), store, 1), about);
+        let service =
+            Service::new(model, Recommender::new(Rc::clone(&clock), store, 1, Inference::default()), about);
         Self { service, clock }
     }
 
@@ -279,7 +282,7 @@ fn metrics_are_valid_prometheus_text() {
         let le = le.trim_end_matches("\"}").replace("+Inf", "inf").parse().unwrap();
         buckets.entry(series).or_default().push((le, count));
     }
-    assert_eq!(buckets.len(), 5 + 2);
+    assert_eq!(buckets.len(), Stage::ALL.len() + 2);
     for (series, mut counts) in buckets {
         counts.sort_by(|a, b| a.0.total_cmp(&b.0));
         assert_eq!((counts.len(), counts[15].0), (16, f64::INFINITY), "{series}");

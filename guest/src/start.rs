@@ -60,10 +60,16 @@ impl StartError {
 pub fn load_model(path: &str, verify: Verify) -> Result<(Model, String), StartError> {
     let bytes = read(path).map_err(|source| StartError::Read { path: path.to_owned(), source })?;
     let bytes = bytes.map_err(|source| StartError::Model { path: path.to_owned(), source })?;
+    open_model(bytes, verify).map_err(|source| StartError::Model { path: path.to_owned(), source })
+}
+
+/// Validates the bytes of a model file; gives the model with the SHA-256 of its manifest in hex.
+///
+/// # Errors
+/// Where they are not a usable model.
+pub fn open_model(bytes: AlignedBytes, verify: Verify) -> Result<(Model, String), FormatError> {
     let digest = seal(bytes.as_slice());
-    let model =
-        Model::open(bytes, verify).map_err(|source| StartError::Model { path: path.to_owned(), source })?;
-    Ok((model, digest))
+    Ok((Model::open(bytes, verify)?, digest))
 }
 
 fn read(path: &str) -> io::Result<Result<AlignedBytes, FormatError>> {

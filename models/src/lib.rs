@@ -8,6 +8,7 @@
 pub mod ask;
 pub mod cli;
 pub mod dataset;
+pub mod encoder;
 pub mod evaluate;
 pub mod import;
 pub mod progress;

@@ -12,7 +12,9 @@
 compile_error!("model.wasm is little-endian and read in place: big-endian targets are not supported");
 
 mod bytes;
+pub mod encoder;
 pub mod format;
+pub mod inference;
 pub mod knn;
 pub mod recommend;
 pub mod store;

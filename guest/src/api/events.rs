@@ -17,10 +17,10 @@ use crate::service::Service;
 
 /// Most events in one request: what a client that batches by the second needs, and a few milliseconds of work,
 /// in which no other request is answered.
-pub(super) const MAX_EVENTS: usize = 1000;
+pub const MAX_EVENTS: usize = 1000;
 /// How far ahead of this clock an event may lie. Clients' clocks are off by seconds to a few minutes; an event
 /// far in the future would stay the newest for as long.
-const MAX_SKEW_MS: i64 = 5 * 60 * 1000;
+pub const MAX_SKEW_MS: i64 = 5 * 60 * 1000;
 
 /// A checked event.
 #[derive(Debug)]

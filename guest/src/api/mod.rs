@@ -13,6 +13,7 @@ mod recommend;
 mod route;
 
 pub use error::{ApiError, Told};
+pub use events::{MAX_EVENTS, MAX_SKEW_MS};
 pub use route::{Route, find};
 
 pub(crate) use events::post_events;

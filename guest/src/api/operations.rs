@@ -1,9 +1,11 @@
 //! What operators ask: health, readiness, the model, metrics, drain.
 
+use endcap_core::inference::Engine;
 use endcap_core::store::EventStore;
 
 use super::error::ApiError;
 use crate::clock::{Clock, SECOND};
+use crate::inference::Part;
 use crate::metrics::Exposition;
 use crate::service::Service;
 
@@ -39,6 +41,7 @@ pub(crate) fn model<C: Clock, S: EventStore>(service: &Service<C, S>, out: &mut 
         "items": model.items().len(),
         "sessions": model.sessions().sessions(),
         "aot": about.speed.is_compiled(),
+        "inference": service.recommender.inference.to_json(),
         "manifest": model.manifest(),
     });
     out.extend_from_slice(answer.to_string().as_bytes());
@@ -64,6 +67,24 @@ pub(crate) fn metrics<C: Clock, S: EventStore>(service: &Service<C, S>, out: &mu
     );
     text.family("endcap_model_bytes", "gauge", "Size of the model file.").sample(&[], model.bytes() as f64);
     text.family("endcap_model_items", "gauge", "Items of the model.").sample(&[], model.items().len() as f64);
+    let inference = &recommender.inference;
+    text.family("endcap_inference_engine", "gauge", "What runs a model of the file.");
+    for part in Part::ALL {
+        if let Some(engine) = inference.engine(part) {
+            let runtime = if engine == Engine::Builtin { None } else { inference.runtime };
+            let labels = [
+                ("model", part.as_str()),
+                ("engine", engine.as_str()),
+                ("runtime", runtime.unwrap_or("endcap")),
+            ];
+            text.sample(&labels, 1.0);
+        }
+    }
+    let help = "1 where the file has this model and it does not serve: /v1/model says why.";
+    text.family("endcap_inference_degraded", "gauge", help);
+    for part in Part::ALL {
+        text.sample(&[("model", part.as_str())], f64::from(u8::from(inference.is_missing(part))));
+    }
     let target = std::env::consts::ARCH;
     text.family("endcap_build_info", "gauge", "This program.")
         .sample(&[("version", env!("CARGO_PKG_VERSION")), ("target", target)], 1.0);

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use endcap_core::format::Verify;
 
 use crate::clock::Nanos;
+use crate::inference::Choice;
 use crate::log::Level;
 
 /// Raw configuration: names and values.
@@ -57,6 +58,8 @@ pub struct Config {
     pub max_owners: usize,
     /// How much of the model's digests is checked at the start.
     pub verify: Verify,
+    /// What may run the models of the file.
+    pub inference: Choice,
     /// What is logged.
     pub log: Level,
     /// Whether to stop, successfully, when the service would be ready.

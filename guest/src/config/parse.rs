@@ -6,11 +6,12 @@ use std::net::SocketAddr;
 use endcap_core::format::Verify;
 
 use super::variables::{
-    ADMIN_LISTEN, CHECK, DRAIN_MS, IDLE_TIMEOUT_MS, LISTEN, LOG, MAX_BODY_BYTES, MAX_CONNECTIONS, MAX_OWNERS,
-    MODEL_PATH, REQUEST_TIMEOUT_MS, SESSION_TTL_S, VARIABLES, VERIFY, Variable,
+    ADMIN_LISTEN, CHECK, DRAIN_MS, IDLE_TIMEOUT_MS, INFERENCE, LISTEN, LOG, MAX_BODY_BYTES, MAX_CONNECTIONS,
+    MAX_OWNERS, MODEL_PATH, REQUEST_TIMEOUT_MS, SESSION_TTL_S, VARIABLES, VERIFY, Variable,
 };
 use super::{Config, ConfigError, Environment};
 use crate::clock::MILLISECOND;
+use crate::inference::Choice;
 use crate::log::Level;
 use crate::nearest::nearest;
 
@@ -48,6 +49,7 @@ pub fn read(environment: &impl Environment) -> Result<(Config, Vec<String>), Con
             "full" => Some(Verify::Full),
             _ => None,
         })?,
+        inference: values.word(INFERENCE, "auto, onnx, ggml, builtin, off", Choice::parse)?,
         log: values.word(LOG, "error, info, debug", |word| {
             [Level::Error, Level::Info, Level::Debug].into_iter().find(|level| level.as_str() == word)
         })?,

@@ -34,13 +34,15 @@ pub(super) const SESSION_TTL_S: Variable = Variable { name: "ENDCAP_SESSION_TTL_
 pub(super) const MAX_OWNERS: Variable = Variable { name: "ENDCAP_MAX_OWNERS", default: "100000" };
 /// `fast`: SHA-256 of 50 MB costs 100 ms of every start, and the image's own digest covers the file.
 pub(super) const VERIFY: Variable = Variable { name: "ENDCAP_VERIFY", default: "fast" };
+/// `auto`: what works wins; a fixed engine is for comparisons.
+pub(super) const INFERENCE: Variable = Variable { name: "ENDCAP_INFERENCE", default: "auto" };
 /// Level of the log.
 pub(super) const LOG: Variable = Variable { name: "ENDCAP_LOG", default: "info" };
 /// For deploy checks and the start bench.
 pub(super) const CHECK: Variable = Variable { name: "ENDCAP_CHECK", default: "0" };
 
 /// Every variable that is read.
-pub const VARIABLES: [Variable; 13] = [
+pub const VARIABLES: [Variable; 14] = [
     MODEL_PATH,
     LISTEN,
     ADMIN_LISTEN,
@@ -52,6 +54,7 @@ pub const VARIABLES: [Variable; 13] = [
     SESSION_TTL_S,
     MAX_OWNERS,
     VERIFY,
+    INFERENCE,
     LOG,
     CHECK,
 ];

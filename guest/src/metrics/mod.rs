@@ -12,6 +12,7 @@ use endcap_core::store::EventKind;
 use crate::api::Route;
 use crate::clock::Nanos;
 use crate::http::Status;
+use crate::inference::Part;
 
 /// The stages of a recommendation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +21,12 @@ pub enum Stage {
     Decode,
     /// Events of session and user.
     History,
+    /// The sequence encoder, where it serves.
+    Sequence,
     /// Candidates and their scores.
     Gather,
+    /// Features and the ranker, where it serves.
+    Rank,
     /// Filters and ranking.
     Select,
     /// Answer to body.
@@ -30,37 +35,43 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Self; 5] = [Self::Decode, Self::History, Self::Gather, Self::Select, Self::Encode];
+    pub const ALL: [Self; 7] =
+        [Self::Decode, Self::History, Self::Sequence, Self::Gather, Self::Rank, Self::Select, Self::Encode];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Decode => "decode",
             Self::History => "history",
+            Self::Sequence => "sequence",
             Self::Gather => "gather",
+            Self::Rank => "rank",
             Self::Select => "select",
             Self::Encode => "encode",
         }
     }
 }
 
-/// Why an answer holds items that have nothing to do with who asks.
+/// Why an answer is not what was asked for in the first place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fallback {
     /// Nothing is known of the session or user.
     NoHistory,
     /// What is known gave fewer items than asked for.
     TooFew,
+    /// A model of the file does not serve or failed: retrieval alone made the list.
+    ModelUnavailable,
 }
 
 impl Fallback {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::NoHistory, Self::TooFew];
+    /// Every reason.
+    pub const ALL: [Self; 3] = [Self::NoHistory, Self::TooFew, Self::ModelUnavailable];
 
     /// Its word in answers and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NoHistory => "no_history",
             Self::TooFew => "too_few",
+            Self::ModelUnavailable => "model_unavailable",
         }
     }
 }
@@ -87,6 +98,7 @@ pub struct Metrics {
     stages: [Histogram; Stage::ALL.len()],
     items: [u64; Source::ALL.len()],
     fallbacks: [u64; Fallback::ALL.len()],
+    inferences: [[u64; 2]; Part::ALL.len()],
     events: [u64; KINDS.len()],
     /// Connections open now.
     pub open_connections: u64,
@@ -121,6 +133,11 @@ impl Metrics {
         self.fallbacks[fallback as usize] += 1;
     }
 
+    /// Counts a call of a model.
+    pub fn inference(&mut self, part: Part, answered: bool) {
+        self.inferences[part as usize][usize::from(answered)] += 1;
+    }
+
     /// Counts a stored event.
     pub fn event(&mut self, kind: EventKind) {
         self.events[kind as usize] += 1;
@@ -147,7 +164,12 @@ impl Metrics {
         for (source, &count) in Source::ALL.into_iter().zip(&self.items) {
             text.sample(&[("source", source.as_str())], count as f64);
         }
-        let help = "Answers filled up with items that do not depend on who asks.";
+        text.family("endcap_inferences_total", "counter", "Calls of the models of the file.");
+        for (part, &[failed, answered]) in Part::ALL.into_iter().zip(&self.inferences) {
+            text.sample(&[("model", part.as_str()), ("outcome", "answered")], answered as f64);
+            text.sample(&[("model", part.as_str()), ("outcome", "failed")], failed as f64);
+        }
+        let help = "Answers that fell back on items that do not depend on who asks, or on retrieval alone.";
         text.family("endcap_fallback_answers_total", "counter", help);
         for (reason, &count) in Fallback::ALL.into_iter().zip(&self.fallbacks) {
             text.sample(&[("reason", reason.as_str())], count as f64);

@@ -2,8 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::train::failure;
+use endcap_core::encoder::{Precision, TensorError};
+use endcap_core::format::section;
+
+use super::train::{failure, parse_weight};
 use super::{Failure, print};
+use crate::encoder::{Weights, gguf, onnx};
 use crate::report::count;
 use crate::train::{TrainError, Trained};
 
@@ -18,6 +22,8 @@ pub(super) struct Args {
     /// File to write.
     #[arg(long, value_name = "FILE", default_value = "model.wasm")]
     out: PathBuf,
+    #[command(flatten)]
+    encoder: EncoderArgs,
     /// Largest file that is written.
     #[arg(long, value_name = "BYTES", default_value_t = 100_000_000)]
     max_bytes: u64,
@@ -26,8 +32,76 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// A sequence encoder.
+#[derive(Debug, clap::Args)]
+struct EncoderArgs {
+    /// Weights of a sequence encoder over the model's items, safetensors: see models/README.md.
+    #[arg(long, value_name = "FILE")]
+    encoder: Option<PathBuf>,
+    /// Forms of the encoder for engines outside, beside the built-in one.
+    #[arg(long, value_name = "FORMS", value_delimiter = ',', default_value = "onnx", requires = "encoder")]
+    encoder_forms: Vec<Form>,
+    /// Precision of the built-in form; with int8, the others compute with the same rounded numbers.
+    #[arg(long, value_name = "PRECISION", default_value = "int8", requires = "encoder")]
+    encoder_precision: Stored,
+    /// Weight of the encoder in the personal list.
+    #[arg(long, value_name = "WEIGHT", default_value_t = 1.0, requires = "encoder", value_parser = parse_weight)]
+    blend_sequence: f32,
+}
+
+/// A form of the encoder for engines outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// For wasi-nn with ONNX.
+    Onnx,
+    /// For wasi-nn with GGML.
+    Gguf,
+    /// The built-in form alone.
+    None,
+}
+
+/// How the built-in form is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Stored {
+    /// 8 bits and a factor a row: a quarter of the size.
+    Int8,
+    /// As trained.
+    F32,
+}
+
+impl EncoderArgs {
+    fn add(&self, trained: &mut Trained) -> Result<(), Failure> {
+        let Some(path) = &self.encoder else { return Ok(()) };
+        let precision = match self.encoder_precision {
+            Stored::Int8 => Precision::Int8,
+            Stored::F32 => Precision::F32,
+        };
+        let at = |error: String| Failure::bad_input(anyhow::anyhow!("{}: {error}", path.display()));
+        let weights = Weights::load(path).map_err(Failure::bad_input)?.rounded(precision);
+        let items = trained.manifest.data.items;
+        if weights.shape.items as u64 != items {
+            let found = weights.shape.items;
+            return Err(at(format!(
+                "an encoder over {found} items; the model has {items}: train it on this model"
+            )));
+        }
+        let failed = |error: TensorError| at(error.to_string());
+        trained.bodies.push((section::ENCODER_WEIGHTS, weights.section(precision).map_err(failed)?));
+        if self.encoder_forms.contains(&Form::Onnx) {
+            trained.bodies.push((section::ENCODER_ONNX, onnx::write(&weights).map_err(failed)?));
+        }
+        if self.encoder_forms.contains(&Form::Gguf) {
+            trained.bodies.push((section::ENCODER_GGUF, gguf::write(&weights).map_err(failed)?));
+        }
+        trained.manifest.parameters.encoder = Some(weights.shape);
+        trained.manifest.parameters.blend.sequence = self.blend_sequence;
+        Ok(())
+    }
+}
+
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let trained = Trained::load(&args.trained).map_err(failure)?;
+    let mut trained = Trained::load(&args.trained).map_err(failure)?;
+    args.encoder.add(&mut trained)?;
     let bytes = trained.pack().map_err(failure)?;
     if bytes.len() as u64 > args.max_bytes {
         return Err(failure(TrainError::TooLarge {

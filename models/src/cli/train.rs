@@ -147,7 +147,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             knn: args.knn.parameters(),
             together: args.together.parameters(),
             trending: TrendingParameters { half_life_days: args.trending_half_life },
-            blend: Blend { knn: args.blend_knn, together: args.blend_together },
+            blend: Blend { knn: args.blend_knn, together: args.blend_together, sequence: 0.0 },
+            ..Parameters::default()
         },
         card: Card { source, licence: args.licence.clone(), ..Card::default() },
         created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
@@ -208,7 +209,7 @@ fn parse_name(text: &str) -> Result<String, String> {
     }
 }
 
-fn parse_weight(text: &str) -> Result<f32, String> {
+pub(super) fn parse_weight(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(weight) if weight.is_finite() && weight >= 0.0 => Ok(weight),
         _ => Err("give a number of at least 0".to_owned()),

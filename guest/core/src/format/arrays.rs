@@ -69,11 +69,14 @@ impl Element for f32 {
 impl Element for i64 {
     const KIND: u32 = 5;
 }
+impl Element for i8 {
+    const KIND: u32 = 6;
+}
 
 /// Size in bytes of an element of kind `kind`, `None` for a kind of a later version.
 fn element_size(kind: u32) -> Option<usize> {
     match kind {
-        u8::KIND => Some(1),
+        u8::KIND | i8::KIND => Some(1),
         u16::KIND => Some(2),
         u32::KIND | f32::KIND => Some(4),
         i64::KIND => Some(8),

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::encoder::EncoderShape;
+use crate::inference::RankerSpec;
+
 use super::error::FormatError;
 use super::{FORMAT_VERSION, section};
 
@@ -69,6 +72,12 @@ pub struct Parameters {
     pub trending: TrendingParameters,
     /// How the sources are added up.
     pub blend: Blend,
+    /// Dimensions of the sequence encoder, where the file carries one in any form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<EncoderShape>,
+    /// What the ranker takes and gives, where the file carries one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranker: Option<RankerSpec>,
 }
 
 /// VMIS-kNN (Kersbergen, Sprangers, Schelter: Serenade, SIGMOD 2022).
@@ -154,12 +163,15 @@ pub struct Blend {
     pub knn: f32,
     /// Co-occurrence, at least 0.
     pub together: f32,
+    /// Sequence encoder, at least 0; files without an encoder may leave it out.
+    #[serde(default)]
+    pub sequence: f32,
 }
 
 impl Default for Blend {
     /// The best on the validation parts of the retail protocols, between all kNN and equal shares.
     fn default() -> Self {
-        Self { knn: 1.0, together: 0.5 }
+        Self { knn: 1.0, together: 0.5, sequence: 0.0 }
     }
 }
 
@@ -194,6 +206,11 @@ impl Manifest {
         }
         let manifest: Self = serde_json::from_slice(body).map_err(broken)?;
         manifest.parameters.check()?;
+        if let Some(encoder) = &manifest.parameters.encoder {
+            encoder
+                .check()
+                .map_err(|error| FormatError::Manifest { reason: format!("parameters.encoder: {error}") })?;
+        }
         Ok(manifest)
     }
 
@@ -227,6 +244,7 @@ impl Parameters {
             together.shrinkage,
             blend.knn,
             blend.together,
+            blend.sequence,
         ];
         if weights.iter().any(|weight| !weight.is_finite() || *weight < 0.0)
             || !knn.length_exponent.is_finite()

@@ -6,6 +6,7 @@
 //! that are multiples of 8 and hold named arrays, so [`Model`] views them in place after one validation.
 
 mod arrays;
+mod encoder;
 mod error;
 mod items;
 mod manifest;
@@ -17,6 +18,7 @@ mod wasm;
 mod writer;
 
 pub use arrays::{ArrayError, Arrays, ArraysBuilder, Element};
+pub use encoder::{encode_encoder, rotary_angles};
 pub use error::FormatError;
 pub use items::{Catalogue, CatalogueBuilder, ItemRecord, ItemView};
 pub use manifest::{
@@ -49,6 +51,14 @@ pub mod section {
     pub const TOGETHER: &str = "endcap.together";
     /// Popular, trending and latest items.
     pub const RANKINGS: &str = "endcap.rankings";
+    /// Sequence encoder for the built-in executor; optional.
+    pub const ENCODER_WEIGHTS: &str = "endcap.encoder.weights";
+    /// Sequence encoder as an ONNX file; optional.
+    pub const ENCODER_ONNX: &str = "endcap.encoder.onnx";
+    /// Sequence encoder as a GGUF file; optional.
+    pub const ENCODER_GGUF: &str = "endcap.encoder.gguf";
+    /// Ranker as an ONNX file; optional.
+    pub const RANKER_ONNX: &str = "endcap.ranker.onnx";
     /// SHA-256 of the manifest; always the last section.
     pub const SEAL: &str = "endcap.seal";
 }

@@ -5,9 +5,11 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 
 use crate::AlignedBytes;
+use crate::encoder::EncoderWeights;
 use crate::knn::SessionIndex;
 
 use super::arrays::Arrays;
+use super::encoder::EncoderSlots;
 use super::error::FormatError;
 use super::items::{Catalogue, CatalogueSlots};
 use super::manifest::Manifest;
@@ -38,6 +40,16 @@ pub struct Model {
     sessions: SessionSlots,
     together: NeighborSlots,
     rankings: RankingSlots,
+    encoder: Option<EncoderSlots>,
+    engines: EngineFiles,
+}
+
+/// Where the files for inference engines lie: opaque here, the engine checks them.
+#[derive(Debug)]
+struct EngineFiles {
+    encoder_onnx: Option<Range<usize>>,
+    encoder_gguf: Option<Range<usize>>,
+    ranker_onnx: Option<Range<usize>>,
 }
 
 impl Model {
@@ -85,19 +97,34 @@ impl Model {
             }
             bodies.push((found.name, body));
         }
+        let body = |name: &str| bodies.iter().find(|(found, _)| *found == name).map(|(_, body)| body.clone());
         let arrays = |name: &'static str| {
-            let (_, body) = bodies
-                .iter()
-                .find(|(found, _)| *found == name)
-                .ok_or_else(|| FormatError::MissingSection { section: name.to_owned() })?;
-            Arrays::parse(file, body.clone()).map_err(|error| FormatError::Arrays { section: name, error })
+            let body = body(name).ok_or_else(|| FormatError::MissingSection { section: name.to_owned() })?;
+            Arrays::parse(file, body).map_err(|error| FormatError::Arrays { section: name, error })
         };
         let items = CatalogueSlots::parse(file, &arrays(section::ITEMS)?)?;
         let n = items.view(file).len();
         let sessions = SessionSlots::parse(file, &arrays(section::SESSIONS)?, n)?;
         let together = NeighborSlots::parse(file, &arrays(section::TOGETHER)?, n)?;
         let rankings = RankingSlots::parse(file, &arrays(section::RANKINGS)?, n)?;
-        Ok(Self { manifest, items, sessions, together, rankings, bytes })
+        let engines = EngineFiles {
+            encoder_onnx: body(section::ENCODER_ONNX),
+            encoder_gguf: body(section::ENCODER_GGUF),
+            ranker_onnx: body(section::RANKER_ONNX),
+        };
+        let has_weights = body(section::ENCODER_WEIGHTS).is_some();
+        let has_encoder = has_weights || engines.encoder_onnx.is_some() || engines.encoder_gguf.is_some();
+        let shape = manifest.parameters.encoder.as_ref();
+        let invariant = |what| Err(FormatError::Invariant { section: section::MANIFEST, what });
+        let encoder = match shape {
+            None if has_encoder => return invariant("there is an encoder without its dimensions"),
+            Some(shape) if shape.items != n => return invariant("the encoder has another number of items"),
+            Some(shape) if has_weights => {
+                Some(EncoderSlots::parse(file, &arrays(section::ENCODER_WEIGHTS)?, shape)?)
+            }
+            _ => None,
+        };
+        Ok(Self { manifest, items, sessions, together, rankings, encoder, engines, bytes })
     }
 
     /// What the file says of itself.
@@ -123,6 +150,31 @@ impl Model {
     /// The co-occurrence rows.
     pub fn together(&self) -> NeighborRows<'_> {
         self.together.view(self.bytes.as_slice())
+    }
+
+    /// The sequence encoder for the built-in executor.
+    pub fn encoder(&self) -> Option<EncoderWeights<'_>> {
+        let shape = self.manifest.parameters.encoder.as_ref()?;
+        self.encoder.as_ref().map(|slots| slots.view(self.bytes.as_slice(), shape))
+    }
+
+    /// The sequence encoder as an ONNX file, not checked here.
+    pub fn encoder_onnx(&self) -> Option<&[u8]> {
+        self.engine_file(&self.engines.encoder_onnx)
+    }
+
+    /// The sequence encoder as a GGUF file, not checked here.
+    pub fn encoder_gguf(&self) -> Option<&[u8]> {
+        self.engine_file(&self.engines.encoder_gguf)
+    }
+
+    /// The ranker as an ONNX file, not checked here.
+    pub fn ranker_onnx(&self) -> Option<&[u8]> {
+        self.engine_file(&self.engines.ranker_onnx)
+    }
+
+    fn engine_file(&self, at: &Option<Range<usize>>) -> Option<&[u8]> {
+        at.clone().map(|at| &self.bytes.as_slice()[at])
     }
 
     /// Popular, trending and latest items.

@@ -105,7 +105,7 @@ impl Shop {
             },
             parameters: Parameters {
                 knn: KnnParameters { sample: 100, neighbors: 50, ..KnnParameters::default() },
-                blend: Blend { knn: 1.0, together: 0.25 },
+                blend: Blend { knn: 1.0, together: 0.25, sequence: 0.0 },
                 ..Parameters::default()
             },
             card: Card { source: "made by hand".into(), licence: "Apache-2.0".into(), ..Card::default() },

@@ -1,0 +1,233 @@
+//! The stages over one model.
+
+use crate::ItemIx;
+use crate::format::{Blend, Catalogue, Model};
+use crate::topn::TopN;
+use crate::{knn, together};
+
+use super::features::{self, Feature};
+use super::scratch::{CANDIDATE, EXCLUDED, Scale, Scratch};
+use super::{
+    ANCHORS, FALLBACK_DISCOUNT, MAX_N, MAX_SHORTLIST, Recommendation, Request, Source, Strategy, newest,
+};
+
+/// Items and their values, best first.
+type RankedList<'a> = (&'a [ItemIx], &'a [f32]);
+
+/// Serves one model.
+#[derive(Debug, Clone, Copy)]
+pub struct Engine<'m> {
+    model: &'m Model,
+}
+
+impl<'m> Engine<'m> {
+    /// An engine over `model`; free to make.
+    pub fn new(model: &'m Model) -> Self {
+        Self { model }
+    }
+
+    /// Scores the candidates of `request` into `scratch`.
+    pub fn gather(&self, request: &Request<'_>, scratch: &mut Scratch) {
+        scratch.reset(self.model.items().len());
+        let history = newest(request.history);
+        let parameters = &self.model.manifest().parameters;
+        let blend = match request.strategy {
+            Strategy::Personal => parameters.blend.clone(),
+            Strategy::Session => Blend { knn: 1.0, together: 0.0, sequence: 0.0 },
+            Strategy::Together => Blend { knn: 0.0, together: 1.0, sequence: 0.0 },
+            Strategy::Sequence => Blend { knn: 0.0, together: 0.0, sequence: 1.0 },
+            Strategy::Trending | Strategy::Popular | Strategy::Latest => return,
+        };
+        if history.is_empty() {
+            return;
+        }
+        if let Some(logits) = request.sequence.filter(|_| blend.sequence > 0.0) {
+            scratch.propose(logits);
+            scratch.scales.sequence = Scale::new(blend.sequence, scratch.sequence.largest());
+        }
+        if blend.knn > 0.0 {
+            let index = self.model.sessions();
+            knn::vote(index, history, &parameters.knn, &mut scratch.knn, &mut scratch.session);
+            scratch.scales.session = Scale::new(blend.knn, scratch.session.scale(index.idf));
+        }
+        let found = scratch.session.touched().len() + scratch.sequence.touched().len();
+        let too_few = request.fallback && found <= request.n + history.len();
+        if blend.together > 0.0 || too_few {
+            let rows = self.model.together();
+            together::accumulate(rows, history, &parameters.together, &mut scratch.together);
+            // As a fallback it only breaks into what the others left open.
+            let weight = if blend.together > 0.0 {
+                blend.together
+            } else {
+                (blend.knn + blend.sequence) * FALLBACK_WEIGHT
+            };
+            scratch.scales.together = Scale::new(weight, scratch.together.largest());
+        }
+    }
+
+    /// Keeps the best of what [`Self::gather`] left in `scratch` for a ranker, with their features: a row for each
+    /// of at most [`MAX_SHORTLIST`] items, best first, a column for each of `columns`. None where no source that
+    /// depends on the history found anything.
+    pub fn shortlist(&self, request: &Request<'_>, columns: &[Feature], scratch: &mut Scratch) {
+        self.mark(request, scratch);
+        let mut shortlist = std::mem::take(&mut scratch.shortlist);
+        shortlist.clear();
+        self.take_scored(MAX_SHORTLIST, wanted(request), scratch, &mut shortlist);
+        scratch.shortlist = shortlist;
+        let mut rows = std::mem::take(&mut scratch.features);
+        rows.clear();
+        features::write(self.catalogue(), newest(request.history), columns, scratch, &mut rows);
+        scratch.features = rows;
+    }
+
+    /// Ranks what [`Self::gather`] left in `scratch`, or takes the shortlist in its ranker's order, fills up if
+    /// asked, and appends at most `n` items to `out`.
+    pub fn select(&self, request: &Request<'_>, scratch: &mut Scratch, out: &mut Vec<Recommendation>) {
+        let n = request.n.min(MAX_N);
+        self.mark(request, scratch);
+        let wanted = wanted(request);
+        let first = out.len();
+        if scratch.ranked {
+            out.extend_from_slice(&scratch.shortlist[..n.min(scratch.shortlist.len())]);
+        } else {
+            self.take_scored(n, wanted, scratch, out);
+        }
+        for found in &out[first..] {
+            scratch.mark(found.item, EXCLUDED);
+        }
+        let best = out.get(first).map_or(1.0, |best| best.score);
+        for found in &mut out[first..] {
+            found.score /= best;
+            if found.source == Source::Together {
+                let history = newest(request.history);
+                found.because = together::anchor(self.model.together(), history, found.item, ANCHORS);
+            }
+        }
+        self.fill_up(request, first, scratch, out);
+        if request.min_score > 0.0 {
+            let keep = out[first..].iter().take_while(|found| found.score >= request.min_score).count();
+            out.truncate(first + keep);
+        }
+    }
+
+    /// [`Self::gather`] and [`Self::select`] in one, for callers without a stop watch or a ranker.
+    pub fn recommend(&self, request: &Request<'_>, scratch: &mut Scratch, out: &mut Vec<Recommendation>) {
+        self.gather(request, scratch);
+        self.select(request, scratch, out);
+    }
+
+    fn catalogue(&self) -> Catalogue<'m> {
+        self.model.items()
+    }
+
+    /// Marks what may not come and what alone may come. Marking twice changes nothing.
+    fn mark(&self, request: &Request<'_>, scratch: &mut Scratch) {
+        let history = newest(request.history);
+        let hidden = if request.repeat { &history[history.len().saturating_sub(1)..] } else { history };
+        for &item in request.exclude.iter().chain(hidden) {
+            scratch.mark(item, EXCLUDED);
+        }
+        for &item in request.candidates.unwrap_or_default() {
+            scratch.mark(item, CANDIDATE);
+        }
+    }
+
+    fn eligible(&self, item: ItemIx, wanted: u8, scratch: &Scratch) -> bool {
+        scratch.marks(item) & (EXCLUDED | CANDIDATE) == wanted && !self.catalogue().out_of_stock(item)
+    }
+
+    /// Appends the best `n` eligible items of the sources, with their weighed scores.
+    fn take_scored(&self, n: usize, wanted: u8, scratch: &mut Scratch, out: &mut Vec<Recommendation>) {
+        let mut top = std::mem::take(&mut scratch.top);
+        top.reset(n);
+        let offer = |score: f32, item: ItemIx, top: &mut TopN| {
+            if top.admits(score) && score > 0.0 && self.eligible(item, wanted, scratch) {
+                top.push(score, item);
+            }
+        };
+        // An item is offered by the first source that has it. Sums that are known to have one part are written
+        // as such: there are thousands of candidates.
+        let Scratch { session, together, sequence, scales, .. } = &*scratch;
+        let sum = |item| scratch.parts(item).iter().map(|(part, _)| part).sum();
+        for &item in sequence.touched() {
+            offer(sum(item), item, &mut top);
+        }
+        let no_sequence = sequence.touched().is_empty();
+        let first = |item| no_sequence || sequence.get(item) == 0.0;
+        for &item in session.touched() {
+            if first(item) {
+                let score = session.get(item) * scales.session.factor;
+                offer(score + together.get(item) * scales.together.factor, item, &mut top);
+            }
+        }
+        for &item in together.touched() {
+            if session.get(item) == 0.0 && first(item) {
+                offer(together.get(item) * scales.together.factor, item, &mut top);
+            }
+        }
+        out.extend(top.finish().iter().map(|&(score, item)| {
+            let [first, rest @ ..] = scratch.parts(item);
+            let (_, source) =
+                rest.into_iter().fold(first, |best, part| if part.0 > best.0 { part } else { best });
+            Recommendation { item, score, source, because: None }
+        }));
+        scratch.top = top;
+    }
+
+    /// Appends items that do not depend on the history until there are `n`, and the rest of a reranked list.
+    fn fill_up(
+        &self,
+        request: &Request<'_>,
+        first: usize,
+        scratch: &mut Scratch,
+        out: &mut Vec<Recommendation>,
+    ) {
+        let listed = first + request.n.min(MAX_N);
+        let wanted = wanted(request);
+        let rankings = self.model.rankings();
+        let lists: &[(Source, RankedList<'_>)] = match request.strategy {
+            Strategy::Trending => {
+                &[(Source::Trending, rankings.trending), (Source::Popular, rankings.popular)]
+            }
+            Strategy::Popular => &[(Source::Popular, rankings.popular)],
+            Strategy::Latest => &[(Source::Latest, rankings.latest)],
+            _ if request.fallback || wanted != 0 => {
+                &[(Source::Trending, rankings.trending), (Source::Popular, rankings.popular)]
+            }
+            _ => &[],
+        };
+        for &(source, (order, values)) in lists {
+            let ceiling = if out.len() == first { 1.0 } else { out[out.len() - 1].score * FALLBACK_DISCOUNT };
+            for (&item, &value) in order.iter().zip(values) {
+                if out.len() >= listed {
+                    break;
+                }
+                if self.eligible(item, wanted, scratch) {
+                    out.push(Recommendation { item, score: ceiling * value, source, because: None });
+                    scratch.mark(item, EXCLUDED);
+                }
+            }
+        }
+        let Some(candidates) = request.candidates else { return };
+        // Item numbers rise with falling popularity: the rest of a reranked list is in that order.
+        let mut rest: Vec<ItemIx> =
+            candidates.iter().copied().filter(|&i| self.eligible(i, wanted, scratch)).collect();
+        rest.sort_unstable();
+        rest.dedup();
+        rest.truncate(listed.saturating_sub(out.len()));
+        out.extend(rest.into_iter().map(|item| Recommendation {
+            item,
+            score: 0.0,
+            source: Source::Popular,
+            because: None,
+        }));
+    }
+}
+
+/// Weight of co-occurrence where it stands in for the sources that were asked.
+const FALLBACK_WEIGHT: f32 = 1e-3;
+
+/// The marks that an item must have.
+fn wanted(request: &Request<'_>) -> u8 {
+    if request.candidates.is_some() { CANDIDATE } else { 0 }
+}

@@ -1,0 +1,152 @@
+//! What a ranker is told of each shortlisted item: the feature specification of rankers.
+//!
+//! A row per item, a column per feature, `f32`. Names, order of [`Feature::ALL`] and meaning never change; a later
+//! release appends. Nothing is missing: where the catalogue does not know, the value is stated below.
+
+use crate::ItemIx;
+use crate::format::{Catalogue, ItemView};
+
+use super::Scratch;
+
+/// A column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Feature {
+    /// Votes of sessions like this one, in [0, 1] relative to the request's best; 0: none.
+    Session,
+    /// Co-occurrence with the history, in [0, 1] relative to the request's best; 0: none.
+    Together,
+    /// Probability after this history relative to the most probable item, in [0, 1]; 0: no encoder, or not among
+    /// its best 200.
+    Sequence,
+    /// The sources blended as the model says: what the list is ordered by without a ranker; at least 0.
+    Blended,
+    /// Place in that order, from 0, divided by 100.
+    Place,
+    /// Place by popularity, from 0, divided by the number of items: in [0, 1).
+    PopularityRank,
+    /// ln(1 + price); 0 where the price is unknown.
+    LogPrice,
+    /// Price divided by the mean known price of the history, at most 100; 1 where either is unknown.
+    PriceRatio,
+    /// 1 where the item is of the same known category as the newest item of the history, else 0.
+    SameCategory,
+    /// Share of the history that is of the item's known category, in [0, 1].
+    CategoryShare,
+    /// 1 where the item is in the history, else 0.
+    InHistory,
+    /// Items in the history, 0 to 50, divided by 50.
+    HistoryLength,
+}
+
+/// Above this a price ratio says nothing more.
+const MAX_PRICE_RATIO: f32 = 100.0;
+
+impl Feature {
+    /// Every feature, in the order of columns.
+    pub const ALL: [Self; 12] = [
+        Self::Session,
+        Self::Together,
+        Self::Sequence,
+        Self::Blended,
+        Self::Place,
+        Self::PopularityRank,
+        Self::LogPrice,
+        Self::PriceRatio,
+        Self::SameCategory,
+        Self::CategoryShare,
+        Self::InHistory,
+        Self::HistoryLength,
+    ];
+
+    /// Its name in ranker specifications.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Together => "together",
+            Self::Sequence => "sequence",
+            Self::Blended => "blended",
+            Self::Place => "place",
+            Self::PopularityRank => "popularity_rank",
+            Self::LogPrice => "log_price",
+            Self::PriceRatio => "price_ratio",
+            Self::SameCategory => "same_category",
+            Self::CategoryShare => "category_share",
+            Self::InHistory => "in_history",
+            Self::HistoryLength => "history_length",
+        }
+    }
+
+    /// The feature of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|feature| feature.as_str() == name)
+    }
+}
+
+/// What the rows of one request share.
+struct Shopper<'a> {
+    history: &'a [ItemIx],
+    catalogue: Catalogue<'a>,
+    newest_category: &'a str,
+    /// `None` where no price of the history is known.
+    mean_price: Option<f32>,
+}
+
+impl<'a> Shopper<'a> {
+    fn new(catalogue: Catalogue<'a>, history: &'a [ItemIx]) -> Self {
+        let newest_category = history.last().map_or("", |&item| catalogue.get(item).category);
+        let (sum, count) = history
+            .iter()
+            .filter_map(|&item| catalogue.get(item).price)
+            .fold((0.0_f32, 0.0_f32), |(sum, count), price| (sum + price, count + 1.0));
+        let mean_price = (sum > 0.0).then(|| sum / count);
+        Self { history, catalogue, newest_category, mean_price }
+    }
+
+    fn price_ratio(&self, item: &ItemView<'_>) -> f32 {
+        match (item.price, self.mean_price) {
+            (Some(price), Some(mean)) if price < mean * MAX_PRICE_RATIO => price / mean,
+            (Some(_), Some(_)) => MAX_PRICE_RATIO,
+            _ => 1.0,
+        }
+    }
+
+    fn category_share(&self, item: &ItemView<'_>) -> f32 {
+        if item.category.is_empty() || self.history.is_empty() {
+            return 0.0;
+        }
+        let same = |other: &&ItemIx| self.catalogue.get(**other).category == item.category;
+        self.history.iter().filter(same).count() as f32 / self.history.len() as f32
+    }
+}
+
+/// Writes the rows of the shortlisted items, `columns.len()` values each. O(shortlist · (columns + history)).
+pub(super) fn write(
+    catalogue: Catalogue<'_>,
+    history: &[ItemIx],
+    columns: &[Feature],
+    scratch: &Scratch,
+    rows: &mut Vec<f32>,
+) {
+    let shopper = Shopper::new(catalogue, history);
+    let scales = scratch.scales;
+    for (place, found) in scratch.shortlist.iter().enumerate() {
+        let item = catalogue.get(found.item);
+        let flag = |yes: bool| f32::from(u8::from(yes));
+        rows.extend(columns.iter().map(|column| match column {
+            Feature::Session => scales.session.share(scratch.session.get(found.item)),
+            Feature::Together => scales.together.share(scratch.together.get(found.item)),
+            Feature::Sequence => scales.sequence.share(scratch.sequence.get(found.item)),
+            Feature::Blended => found.score,
+            Feature::Place => place as f32 / 100.0,
+            Feature::PopularityRank => found.item as f32 / catalogue.len() as f32,
+            Feature::LogPrice => item.price.map_or(0.0, f32::ln_1p),
+            Feature::PriceRatio => shopper.price_ratio(&item),
+            Feature::SameCategory => {
+                flag(!item.category.is_empty() && item.category == shopper.newest_category)
+            }
+            Feature::CategoryShare => shopper.category_share(&item),
+            Feature::InHistory => flag(history.contains(&found.item)),
+            Feature::HistoryLength => history.len() as f32 / super::MAX_HISTORY as f32,
+        }));
+    }
+}
