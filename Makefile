@@ -3,7 +3,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup guest component tools run demo test lint deny fuzz bench bench-http bench-start bench-ratio vmis-check clean distclean
+.PHONY: help setup setup-tests guest component plugin host tools run demo test lint deny fuzz bench bench-http bench-start bench-ratio vmis-check clean distclean
 # Two cargos at once only wait for each other.
 .NOTPARALLEL:
 
@@ -19,6 +19,12 @@ guest: setup ## build the service: dist/app.wasm and dist/app-aot.wasm
 component: setup ## build the component: dist/endcap.component.wasm, and endcap-nn.component.wasm for hosts with wasi:nn
 	@scripts/component.sh
 
+plugin: setup ## build the wasi-nn plugin for WasmEdge: dist/plugins/ (FEATURES=cuda|vulkan)
+	@scripts/plugin.sh
+
+host: setup ## build the wasmtime host for local work: target/release/endcap-host
+	@. .cache/env.sh && cargo build --release --locked -p endcap-host
+
 tools: ## build the model pipeline: target/release/endcap-model
 	@cargo build --release --locked -p endcap-models
 
@@ -28,7 +34,10 @@ run: guest ## run the service (MODEL=dist/model.wasm LISTEN=127.0.0.1:8080 ENDCA
 demo: ## from nothing to recommendations ([DATA=file [MAP=...] [CATALOG=file]] [LISTEN=host:port] [ONCE=1])
 	@scripts/demo.sh
 
-test: setup tools guest component ## all tests (ENDCAP_DATA=folder ARGS="...")
+setup-tests: setup
+	@scripts/setup-tests.sh
+
+test: setup-tests guest component plugin ## all tests (ENDCAP_DATA=folder ARGS="...")
 	@scripts/test.sh
 
 lint: ## formatting, clippy, dependency direction, shell scripts, tracked files

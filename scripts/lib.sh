@@ -106,6 +106,11 @@ test_env() {
     export ENDCAP_LINES_PLAIN=$DIST/endcap-lines.wasm
     export ENDCAP_COMPONENT=$DIST/endcap.component.wasm
     export ENDCAP_COMPONENT_NN=$DIST/endcap-nn.component.wasm
+    export ENDCAP_WASMEDGE_PLUGIN=$DIST/plugins/libwasmedgePluginWasiNN.so
+    export ENDCAP_NN_PROBE=$DIST/nn-probe-aot.wasm
+    export ENDCAP_PYTHON=$CACHE/python/bin/python
+    export ENDCAP_NODE_MODULES=$CACHE/node/node_modules
+    export ENDCAP_SMOLLM2=$CACHE/smollm2/model.gguf
 }
 
 # guest_cargo COMMAND ARGS...: cargo for WASI, the one place for its settings (after load_env).

@@ -43,7 +43,11 @@ shell_scripts() {
 }
 
 # The release profile throughout: what it compiles for the build itself serves make tools and test.
-clippy() { cargo clippy --workspace --all-targets --release --locked -- -D warnings; }
+clippy() {
+    # Where libclang lies, for the build of llama.cpp.
+    [[ ! -r $CACHE/env.sh ]] || load_env
+    cargo clippy --workspace --all-targets --release --locked -- -D warnings
+}
 
 # The guest's own half of the code is seen only when it is checked for WASI. Clippy must be of the
 # compiler whose standard library is used, so Debian's rustc cannot stand in here.

@@ -6,6 +6,8 @@
 #                            rustc with its wasm std (suite FORKY), unpacked into .cache
 #   clang for C to wasm      Debian's (suite TRIXIE), else a clang of the machine
 #   WasmEdge 0.14.1          from PATH if it is exactly that, else Debian's (suite TRIXIE)
+#   libclang and cmake       for llama.cpp, from PyPI where the machine has no cmake
+#   packages for tests       scripts/setup-tests.sh (Python, a small text model)
 #
 # Programs of another Debian release need its C library: they are started through that
 # release's own dynamic loader, which is what the wrappers in .cache/bin do.
@@ -21,7 +23,7 @@ SELF=setup
 trap 'say "stopped at line $LINENO: $BASH_COMMAND"' ERR
 
 # Raise this when anything below changes what lands in .cache: old caches are then renewed.
-VERSION=2
+VERSION=3
 WASMEDGE_VERSION=0.14.1
 # The release that carries exactly that WasmEdge, and the LLVM of that release.
 TRIXIE=trixie
@@ -406,12 +408,51 @@ else
     [[ -n $clang ]] || say "warning: no clang with a WASI sysroot here (WASI_SYSROOT names one): guest code in C cannot be built"
 fi
 
+# --- libclang and cmake -------------------------------------------------------------------
+
+# llama.cpp is built by cmake, and its bindings are made by libclang, which a build script loads: it must be of
+# this machine's C library, so Debian's of another release will not do. PyPI's depends on nothing.
+need c++ "to build llama.cpp" "install g++ (Debian: apt-get install g++)"
+LIBCLANG_PY=18.1.1
+CMAKE_PY=3.31.10
+libclang=$CACHE/libclang/libclang.so
+# pypi_wheel NAME VERSION: unpacks a wheel into .cache/pypi/NAME.
+pypi_wheel() {
+    local dir=$CACHE/pypi/$1
+    need python3 "to fetch $1" "install Python 3 with pip and venv (Debian: apt-get install python3-venv)"
+    rm -rf "$dir"
+    mkdir -p "$dir/wheel"
+    [[ -x $CACHE/pip/bin/pip ]] || python3 -m venv "$CACHE/pip" >&2 || return 1
+    say "$1 $2 from PyPI"
+    retry 3 timeout 300 "$CACHE/pip/bin/pip" download -q --disable-pip-version-check --no-deps --only-binary :all: \
+        -d "$dir/wheel" "$1==$2" >&2 || return 1
+    python3 -m zipfile -e "$dir/wheel"/*.whl "$dir" && rm -rf "$dir/wheel"
+}
+if [[ ! -s $libclang ]]; then
+    pypi_wheel libclang "$LIBCLANG_PY" || die "libclang could not be fetched from PyPI" "check the network, then: make setup"
+    mkdir -p "$CACHE/libclang"
+    find "$CACHE/pypi/libclang" -name libclang.so -exec mv {} "$libclang" \;
+    rm -rf "$CACHE/pypi/libclang"
+fi
+files+=("$libclang")
+cmake=''
+if ! have cmake; then
+    pypi_wheel cmake "$CMAKE_PY" || die "there is no cmake, and it could not be fetched from PyPI" "install cmake"
+    cmake=$(find "$CACHE/pypi/cmake" -path '*/bin/cmake')
+    chmod +x "$cmake"
+    files+=("$cmake")
+fi
+
 # --- the settings -------------------------------------------------------------------------
 
 {
     echo '# Written by scripts/setup.sh. One NAME=value a line, for sh (. .cache/env.sh) and for make.'
     printf 'export %s\n' \
         "WASMEDGE=$BIN/wasmedge" "WASMEDGE_LD=$BIN/wasmedge-ld" "LIBWASMEDGE=$libwasmedge" "GUEST_RUSTC=$guest_rustc"
+    printf 'export LIBCLANG_PATH=%s\n' "$CACHE/libclang"
+    # PyPI's libclang comes without the compiler's own headers (stddef.h); those of the C compiler do.
+    printf 'export BINDGEN_EXTRA_CLANG_ARGS=-isystem%s\n' "$(cc -print-file-name=include)"
+    [[ -z $cmake ]] || printf 'export CMAKE=%s\n' "$cmake"
     [[ -z $linker ]] || printf 'export CARGO_TARGET_WASM32_%s_LINKER=%s\n' WASIP1 "$linker" UNKNOWN_UNKNOWN "$linker"
     [[ -z $clang ]] || printf 'export CC_wasm32_wasip1=%s\nexport AR_wasm32_wasip1=%s\n' "$clang" "$ar"
 } >"$CACHE/env.sh.part"

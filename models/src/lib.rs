@@ -11,6 +11,7 @@ pub mod dataset;
 pub mod encoder;
 pub mod evaluate;
 pub mod import;
+pub mod inference;
 pub mod progress;
 pub mod report;
 pub mod simulate;

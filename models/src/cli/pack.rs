@@ -8,6 +8,7 @@ use endcap_core::format::section;
 use super::train::{failure, parse_weight};
 use super::{Failure, print};
 use crate::encoder::{Weights, gguf, onnx};
+use crate::inference::{RankerOptions, inspect_ranker};
 use crate::report::count;
 use crate::train::{TrainError, Trained};
 
@@ -24,6 +25,8 @@ pub(super) struct Args {
     out: PathBuf,
     #[command(flatten)]
     encoder: EncoderArgs,
+    #[command(flatten)]
+    ranker: RankerArgs,
     /// Largest file that is written.
     #[arg(long, value_name = "BYTES", default_value_t = 100_000_000)]
     max_bytes: u64,
@@ -69,6 +72,20 @@ enum Stored {
     F32,
 }
 
+/// A foreign ranker.
+#[derive(Debug, clap::Args)]
+struct RankerArgs {
+    /// An ONNX model that scores a shortlist; its inputs must fit the features in models/README.md.
+    #[arg(long, value_name = "FILE")]
+    ranker: Option<PathBuf>,
+    /// Features in the order of the ranker's columns; all of them by default.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "ranker")]
+    ranker_features: Option<Vec<String>>,
+    /// The output that is the score; the first that can be by default.
+    #[arg(long, value_name = "NAME", requires = "ranker")]
+    ranker_output: Option<String>,
+}
+
 impl EncoderArgs {
     fn add(&self, trained: &mut Trained) -> Result<(), Failure> {
         let Some(path) = &self.encoder else { return Ok(()) };
@@ -99,9 +116,25 @@ impl EncoderArgs {
     }
 }
 
+impl RankerArgs {
+    fn add(&self, trained: &mut Trained) -> Result<(), Failure> {
+        let Some(path) = &self.ranker else { return Ok(()) };
+        let at = |error: anyhow::Error| Failure::bad_input(anyhow::anyhow!("{}: {error}", path.display()));
+        let bytes = std::fs::read(path).map_err(|error| at(error.into()))?;
+        let options =
+            RankerOptions { columns: self.ranker_features.clone(), output: self.ranker_output.clone() };
+        let items = trained.manifest.data.items as usize;
+        let spec = inspect_ranker(&bytes, items, &options).map_err(|error| at(error.into()))?;
+        trained.bodies.push((section::RANKER_ONNX, bytes));
+        trained.manifest.parameters.ranker = Some(spec);
+        Ok(())
+    }
+}
+
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut trained = Trained::load(&args.trained).map_err(failure)?;
     args.encoder.add(&mut trained)?;
+    args.ranker.add(&mut trained)?;
     let bytes = trained.pack().map_err(failure)?;
     if bytes.len() as u64 > args.max_bytes {
         return Err(failure(TrainError::TooLarge {

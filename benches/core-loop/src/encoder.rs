@@ -1,0 +1,97 @@
+//! Turns histories into user vectors with the built-in executor, and tells how long that took.
+//!
+//! `encoder-loop MODEL ITEMS RUNS`: a model file with an encoder; how many items a history has; how many histories are
+//! timed, after a tenth as many untimed. Prints one line: nanoseconds for a user vector, nanoseconds for the scores of
+//! all items, a checksum over the bits of every user vector, the same on every engine, and the best items of the
+//! last history with commas between.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use endcap_core::encoder::{Decoder, DecoderScratch, EncoderWeights};
+use endcap_core::format::{Model, Verify};
+use endcap_core::topn::TopN;
+use endcap_core::{AlignedBytes, ItemIx};
+
+/// Items of an answer, as in the other benches.
+const N: usize = 20;
+
+fn main() -> anyhow::Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [model, items, runs] = args.as_slice() else {
+        bail!("usage: encoder-loop MODEL ITEMS RUNS");
+    };
+    let items: usize = items.parse().context("ITEMS is not a whole number")?;
+    let runs: u32 = runs.parse().context("RUNS is not a whole number")?;
+    ensure!(items > 0 && runs > 0, "ITEMS and RUNS must be at least 1");
+    let bytes = std::fs::read(model).with_context(|| format!("cannot read {model}"))?;
+    let model = Model::open(AlignedBytes::copy_from(&bytes), Verify::Fast)?;
+    let weights = model.encoder().context("the model has no encoder")?;
+    let mut run = Run::new(weights);
+    for number in 0..runs / 10 {
+        run.history(number, items)?;
+    }
+    (run.encoding, run.scoring, run.checksum) = (Duration::ZERO, Duration::ZERO, 0);
+    for number in 0..runs {
+        run.history(number, items)?;
+    }
+    let nanos = |total: Duration| total.as_nanos() as f64 / f64::from(runs);
+    let best: Vec<String> = run.best().iter().map(ToString::to_string).collect();
+    let (encoding, scoring) = (nanos(run.encoding), nanos(run.scoring));
+    println!("{encoding:.1} {scoring:.1} {:016x} {}", run.checksum, best.join(","));
+    Ok(())
+}
+
+struct Run<'m> {
+    weights: EncoderWeights<'m>,
+    decoder: Decoder,
+    scratch: DecoderScratch,
+    history: Vec<ItemIx>,
+    scores: Vec<f32>,
+    encoding: Duration,
+    scoring: Duration,
+    checksum: u64,
+}
+
+impl<'m> Run<'m> {
+    fn new(weights: EncoderWeights<'m>) -> Self {
+        Self {
+            weights,
+            decoder: Decoder::new(&weights),
+            scratch: DecoderScratch::default(),
+            history: Vec::new(),
+            scores: vec![0.0; weights.output.items()],
+            encoding: Duration::ZERO,
+            scoring: Duration::ZERO,
+            checksum: 0,
+        }
+    }
+
+    /// Encodes history `number` and scores all items against it. `bench-encoder` makes the same histories.
+    fn history(&mut self, number: u32, items: usize) -> anyhow::Result<()> {
+        let all = self.weights.embedding.items() as u32;
+        self.history.clear();
+        self.history.extend((0..items as u32).map(|at| (number * 11 + at * 37) % all));
+        let begun = Instant::now();
+        let user = self.decoder.encode(self.weights.embedding, &self.history, &mut self.scratch)?;
+        self.encoding += begun.elapsed();
+        let begun = Instant::now();
+        self.weights.output.score_all(user, &mut self.scores);
+        self.scoring += begun.elapsed();
+        for value in user {
+            // FNV-1a's step on words: order counts, and it costs next to nothing beside an encoding.
+            self.checksum = (self.checksum ^ u64::from(value.to_bits())).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        Ok(())
+    }
+
+    /// The best items of the last history.
+    fn best(&self) -> Vec<ItemIx> {
+        let mut top = TopN::default();
+        top.reset(N);
+        for (&score, item) in self.scores.iter().zip(0..) {
+            top.push(score, item);
+        }
+        top.finish().iter().map(|&(_, item)| item).collect()
+    }
+}

@@ -1,0 +1,163 @@
+//! The built-in encoder natively and under WasmEdge against tract, in turns.
+//!
+//! What: one encoder (random weights of seed 0, 10,000 items, width 64, 2 layers of 4 heads, gated width 176), stored as
+//! int8, and the same weights as ONNX. A user vector from histories of [`LENGTHS`] items: by tract through endcap-nn
+//! (the engine of the WasmEdge plugin, without the plugin), and by `encoder-loop` (a program of endcap-core-loop)
+//! natively and compiled ahead of time. How to run: `make bench-encoder`.
+//!
+//! The programs run in turns, [`ROUNDS`] times each, on one core; the median counts. The built-in executor must give
+//! the same bits everywhere, and the same best items as tract. The goal: under WasmEdge at least half of tract's speed.
+
+mod model;
+mod tract;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail, ensure};
+use clap::Parser;
+use endcap_benches::machine;
+use serde_json::json;
+
+/// Items of a history: a new visitor, a usual session, all that the service remembers.
+const LENGTHS: [usize; 3] = [1, 8, 50];
+/// Histories of a timed run: half a second for the slowest.
+const RUNS: u32 = 2_000;
+/// Runs of each program.
+const ROUNDS: usize = 5;
+/// Least share of tract's speed, under WasmEdge.
+const GOAL: f64 = 0.5;
+
+/// Speed of the built-in encoder against tract.
+#[derive(Debug, Parser)]
+struct Args {
+    /// encoder-loop for this machine.
+    #[arg(long)]
+    native: PathBuf,
+    /// encoder-loop compiled ahead of time, as NAME=FILE; more than once.
+    #[arg(long = "aot", value_name = "NAME=FILE", value_parser = parse_named)]
+    aot: Vec<(String, PathBuf)>,
+    /// Also write the figures to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+fn parse_named(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, file) = text.split_once('=').ok_or("give NAME=FILE")?;
+    Ok((name.to_owned(), file.into()))
+}
+
+/// What a program says of one run.
+struct Outcome {
+    /// Nanoseconds for a user vector.
+    encoding: f64,
+    /// Nanoseconds for the scores of all items.
+    scoring: f64,
+    /// Over the bits of all user vectors.
+    checksum: String,
+    /// Best items of the last history.
+    best: String,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let wasmedge = machine::from_env("ENDCAP_WASMEDGE")?;
+    let folder = machine::work_folder();
+    let (file, model) = model::write(&folder)?;
+    let cores = machine::cores()?;
+    machine::pin(cores[cores.len() - 1])?;
+    println!("{}, {}", machine::now(), machine::describe());
+    println!("a user vector, median of {ROUNDS} runs of {RUNS} histories, in turns");
+    let mut programs = vec![("native".to_owned(), Command::new(&args.native))];
+    programs[0].1.current_dir(&folder);
+    for (name, aot) in &args.aot {
+        let mut command = Command::new(&wasmedge);
+        command.arg("--dir").arg(format!(".:{}:readonly", folder.display())).arg(aot);
+        programs.push((name.clone(), command));
+    }
+    for (_, command) in &mut programs {
+        command.arg(file.file_name().context("the model has no name")?);
+    }
+    let mut tract = tract::Tract::load(&model)?;
+    let mut lines = Vec::new();
+    for length in LENGTHS {
+        lines.push(compare(length, &mut tract, &programs)?);
+    }
+    write_json(args.json.as_deref(), &lines)
+}
+
+fn write_json(path: Option<&Path>, lines: &[serde_json::Value]) -> anyhow::Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let report = json!({"date": machine::now(), "machine": machine::describe(), "lines": lines});
+    std::fs::write(path, format!("{report:#}\n")).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn compare(
+    length: usize,
+    tract: &mut tract::Tract<'_>,
+    programs: &[(String, Command)],
+) -> anyhow::Result<serde_json::Value> {
+    let mut by_tract = Vec::new();
+    let mut outcomes: Vec<Vec<Outcome>> = programs.iter().map(|_| Vec::new()).collect();
+    let mut best = String::new();
+    for _ in 0..ROUNDS {
+        let (nanos, items) = tract.run(RUNS, length)?;
+        by_tract.push(nanos);
+        best = items;
+        for ((name, command), outcomes) in programs.iter().zip(&mut outcomes) {
+            outcomes.push(run(command, length).with_context(|| format!("encoder-loop, {name}"))?);
+        }
+    }
+    let by_tract = median(by_tract);
+    println!("{length:2} items  {:12} {:7.1} µs", "tract", by_tract / 1e3);
+    let checksum = outcomes[0][0].checksum.clone();
+    let mut figures = serde_json::Map::new();
+    for ((name, _), outcomes) in programs.iter().zip(outcomes) {
+        for outcome in &outcomes {
+            ensure!(outcome.checksum == checksum, "{name}, {length} items: other bits than native");
+            ensure!(outcome.best == best, "{name}, {length} items: {} is best, not {best}", outcome.best);
+        }
+        let scoring = median(outcomes.iter().map(|outcome| outcome.scoring).collect());
+        let encoding = median(outcomes.iter().map(|outcome| outcome.encoding).collect());
+        let ratio = by_tract / encoding;
+        let verdict = match name.as_str() {
+            "native" => "",
+            _ if ratio >= GOAL => " (goal met)",
+            _ => " (GOAL MISSED)",
+        };
+        let (micros, scores) = (encoding / 1e3, scoring / 1e3);
+        println!(
+            "{:8}  {name:12} {micros:7.1} µs = {ratio:.2} of tract{verdict}; all scores {scores:.1} µs",
+            ""
+        );
+        figures.insert(name.clone(), json!({"encode_ns": encoding, "score_ns": scoring, "of_tract": ratio}));
+    }
+    Ok(json!({"items": length, "tract_ns": by_tract, "builtin": figures}))
+}
+
+fn run(command: &Command, length: usize) -> anyhow::Result<Outcome> {
+    let mut again = Command::new(command.get_program());
+    again.args(command.get_args()).arg(length.to_string()).arg(RUNS.to_string());
+    if let Some(folder) = command.get_current_dir() {
+        again.current_dir(folder);
+    }
+    let output = again.output().context("cannot start it")?;
+    if !output.status.success() {
+        bail!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
+    let text = String::from_utf8(output.stdout)?;
+    let [encoding, scoring, checksum, best] = text.split_whitespace().collect::<Vec<_>>()[..] else {
+        bail!("it printed `{text}`");
+    };
+    Ok(Outcome {
+        encoding: encoding.parse()?,
+        scoring: scoring.parse()?,
+        checksum: checksum.to_owned(),
+        best: best.to_owned(),
+    })
+}
+
+fn median(mut runs: Vec<f64>) -> f64 {
+    runs.sort_unstable_by(f64::total_cmp);
+    runs[runs.len() / 2]
+}

@@ -1,0 +1,50 @@
+//! Loading and unloading for ever takes no memory. In a binary of its own: the measure is the whole process.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
+
+#[path = "common/onnx.rs"]
+mod onnx;
+
+use endcap_nn::{Device, Encoding, Engine, Key, Limits, Registry, Tensor};
+
+/// Rounds before the measure: the allocator has by then taken what it will keep.
+const WARM_UP: usize = 200;
+/// Rounds measured.
+const ROUNDS: usize = 200;
+/// Rounds at the end of each over which the most is taken: the allocator gives back a few megabytes in one round and
+/// takes them in another.
+const WINDOW: usize = 50;
+/// How much more memory the process may have afterwards.
+const TOLERANCE: f64 = 1.05;
+
+/// Memory of this process that is in use, pages.
+fn resident_pages() -> f64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn two_hundred_rounds_leave_memory_as_it_was() {
+    let engine = Engine::new(Limits::default(), Registry::default());
+    // 5 MB of weights: one round that is not freed is more than the tolerance.
+    let bytes = onnx::perceptron(&[512, 1024, 768, 1]);
+    let input = Tensor::f32(&[4, 512], &onnx::noise(1, 4 * 512));
+    let round = || {
+        let graph = engine.load(&[&bytes], Encoding::Onnx, Device::Cpu).unwrap();
+        let mut context = graph.context().unwrap();
+        context.set_input(Key::Index(0), input.view()).unwrap();
+        context.compute().unwrap();
+        assert!(context.output(Key::Index(0)).unwrap().to_tensor().to_f32().unwrap()[0].is_finite());
+    };
+    let most_of_last = |rounds: usize| {
+        let pages = (0..rounds).map(|_| {
+            round();
+            resident_pages()
+        });
+        pages.skip(rounds - WINDOW).fold(0.0, f64::max)
+    };
+    let (before, after) = (most_of_last(WARM_UP), most_of_last(ROUNDS));
+    println!("resident pages: {before} before, {after} after {ROUNDS} rounds");
+    assert!(after <= before * TOLERANCE, "{before} pages became {after}");
+    assert_eq!((engine.graphs_alive(), engine.contexts_alive()), (0, 0));
+}

@@ -1,0 +1,2 @@
+//! Nothing to do: cargo needs a build script to take [build-dependencies] seriously.
+fn main() {}

