@@ -3,7 +3,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests guest component plugin host tools run demo test lint deny fuzz bench bench-http bench-start bench-ratio vmis-check clean distclean
+.PHONY: help setup setup-tests guest component plugin host tools run demo test lint deny fuzz bench bench-http bench-start bench-ratio bench-encoder bench-engines bench-calls vmis-check clean distclean
 # Two cargos at once only wait for each other.
 .NOTPARALLEL:
 
@@ -60,6 +60,15 @@ bench-start: setup guest ## cold start inside one process (ARGS="...")
 
 bench-ratio: setup ## the prediction loop under WasmEdge against native (ARGS="...")
 	@scripts/bench.sh ratio
+
+bench-encoder: setup ## the built-in encoder under WasmEdge and natively against tract (ARGS="...")
+	@scripts/bench.sh encoder
+
+bench-engines: setup-tests ## tract against ONNX Runtime, with load times (ARGS="...")
+	@scripts/bench.sh engines
+
+bench-calls: setup plugin ## a call through the WasmEdge plugin against the native call (ARGS="ROUNDS SECONDS")
+	@scripts/bench.sh calls
 
 vmis-check: setup ## accuracy of VMIS-kNN against the published figures (needs the data)
 	@scripts/bench.sh vmis

@@ -3,14 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 use std::fmt::Debug;
-use std::path::{Path, PathBuf};
 
 use endcap_core::encoder::{EncoderShape, Precision};
 use endcap_core::format::{Manifest, section, sections, write_model};
-use endcap_host::{Grants, Host, HostConfig};
+use endcap_core::inference::RankerSpec;
 use endcap_models::encoder::{Weights, gguf, onnx};
-use endcap_nn::{Engine, Limits, Registry};
 use serde_json::{Value, json};
+
+pub mod hosts;
+
+use hosts::Said;
 
 #[path = "../../../guest/tests/common/model.rs"]
 mod shop;
@@ -42,6 +44,11 @@ pub fn scenarios() -> Vec<Value> {
 /// The shop's model with an encoder in the built-in form and those of `engine`. Untrained: its numbers are as good as
 /// any for comparing engines, and no good for shoppers.
 pub fn model(engine: &str) -> Vec<u8> {
+    with_models(engine, None)
+}
+
+/// The same with a ranker.
+pub fn with_models(engine: &str, ranker: Option<(Vec<u8>, RankerSpec)>) -> Vec<u8> {
     let file = shop::build(ITEMS, 900, 4);
     let found = sections(&file).unwrap();
     let body = |name: &str| {
@@ -71,48 +78,13 @@ pub fn model(engine: &str) -> Vec<u8> {
         "ggml" => bodies.push((section::ENCODER_GGUF, gguf::write(&weights).unwrap())),
         _ => {}
     }
+    if let Some((onnx, spec)) = ranker {
+        bodies.push((section::RANKER_ONNX, onnx));
+        manifest.parameters.ranker = Some(spec);
+    }
     manifest.parameters.encoder = Some(shape);
     manifest.parameters.blend.sequence = 1.0;
     write_model(manifest, &bodies).unwrap()
-}
-
-/// What one host says: the engine that runs its encoder, and an answer to each scenario.
-pub struct Said {
-    pub engine: String,
-    pub answers: Vec<Value>,
-}
-
-/// A built file; where it is missing the test ends, with the reason printed, and fails in CI.
-pub fn tool(variable: &str, made_by: &str) -> Option<PathBuf> {
-    let path = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.exists());
-    if path.is_none() {
-        let reason = format!("{variable} names no file: run `{made_by}`, and the tests by `make test`");
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{reason}");
-        eprintln!("skipped: {reason}");
-    }
-    path
-}
-
-pub fn host() -> Host {
-    let nn = Engine::new(Limits::default(), Registry::default());
-    Host::new(HostConfig::default(), nn).unwrap()
-}
-
-pub fn wasmtime_component(folder: &Path, component: &Path) -> Said {
-    let service = host().component(&std::fs::read(component).unwrap(), &Grants::default()).unwrap();
-    let mut instance = service.instantiate().unwrap();
-    let model = std::fs::read(folder.join("model.wasm")).unwrap();
-    instance.load_model(&model).unwrap();
-    let mut ask = |function: &str, body: &Value| -> Value {
-        let function = service.function(function).unwrap();
-        let answer = instance.invoke(function, body).unwrap();
-        assert!(answer.is_ok, "{}", answer.json);
-        serde_json::from_str(&answer.json).unwrap()
-    };
-    let info = ask("info", &Value::Null);
-    assert_eq!(info["degraded"], json!([]));
-    let engine = info["engines"][0][1].as_str().unwrap().to_owned();
-    Said { engine, answers: scenarios().iter().map(|body| ask("recommend", body)).collect() }
 }
 
 /// The same items in the same order, where their relevance says which comes first: two items within the tolerance
@@ -140,9 +112,4 @@ pub fn compare(place: &impl Debug, expected: &Said, found: &Said) {
             }
         }
     }
-}
-
-/// Several of them, or none.
-pub fn tools(needed: &[(&str, &str)]) -> Option<Vec<PathBuf>> {
-    needed.iter().map(|(variable, made_by)| tool(variable, made_by)).collect()
 }

@@ -68,10 +68,14 @@ pub enum RankerError {
     #[error("{0}; features are {known}", known = known_features())]
     Spec(#[from] SpecError),
     /// The dry run failed.
-    #[error("the ranker does not compute in a dry run with {rows} items: {source}")]
+    #[error(
+        "the ranker does not compute in a dry run with {rows} items, which are numbered up to {items}: {source}"
+    )]
     DryRun {
         /// Rows given.
         rows: usize,
+        /// Items of the catalogue.
+        items: usize,
         /// What failed.
         source: InferenceError,
     },
@@ -172,18 +176,26 @@ fn dry_run(
     items: usize,
     rows: usize,
 ) -> Result<Vec<f32>, RankerError> {
-    let failed = |source| RankerError::DryRun { rows, source };
+    let failed = |source| RankerError::DryRun { rows, items, source };
     let graph = native.load(bytes, Encoding::Onnx).map_err(failed)?;
     // Padding is off here: the model is asked for exactly these rows.
     let mut ranker = Ranker::new(graph, spec.clone())?;
     let width = ranker.columns().len();
-    let features: Vec<f32> =
-        (0..rows * width).map(|at| ((at * 37 + at / width * 11) % 101) as f32 / 101.0).collect();
+    let features: Vec<f32> = (0..rows * width).map(|at| made_up(at as u32)).collect();
     // The same items first, however many there are: rows are compared with those of another run.
     let last = items.saturating_sub(1) as u32;
     let numbers: Vec<u32> = (0..rows as u32).map(|at| last.saturating_sub(at)).collect();
     let scores = ranker.score(&features, numbers.into_iter(), &[0, last / 2, last]).map_err(failed)?;
     Ok(scores.to_vec())
+}
+
+/// A number in [0, 1) that nothing simple relates to its neighbours: a sum or difference of columns must not be the
+/// same in every row.
+fn made_up(at: u32) -> f32 {
+    let mut bits = at.wrapping_add(1).wrapping_mul(0x9E37_79B9);
+    bits = (bits ^ (bits >> 16)).wrapping_mul(0x85EB_CA6B);
+    bits = (bits ^ (bits >> 13)).wrapping_mul(0xC2B2_AE35);
+    (bits >> 8) as f32 / (1 << 24) as f32
 }
 
 /// Whether the first rows get the scores that they got among others.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::TypedSimpleState;
 
-use super::contained;
+use super::contained::contained;
 use super::plan::{Output, Plan, Plans, Shapes};
 use super::types;
 use crate::context::ContextBackend;

@@ -13,6 +13,7 @@
 //! against the limits before anything is allocated.
 
 mod check;
+mod contained;
 mod context;
 mod plan;
 mod prepare;
@@ -22,13 +23,13 @@ mod trees;
 mod types;
 mod wire;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tract_onnx::pb::tensor_shape_proto::dimension::Value;
 use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto, type_proto};
 use tract_onnx::prelude::*;
 
+use self::contained::contained;
 use self::context::OnnxContext;
 use self::plan::{Plans, Shapes};
 use crate::context::ContextBackend;
@@ -170,22 +171,6 @@ impl GraphBackend for OnnxGraph {
     fn outputs(&self) -> &[TensorSpec] {
         &self.outputs
     }
-}
-
-/// Runs tract, and takes a panic in it for a failure.
-///
-/// The last line of defence: what is known to make tract panic is refused before, but its rules index and unwrap what
-/// they believe to be there, in some hundred operators. A guest's model must not end the host of other guests. What
-/// was being changed when the panic came is dropped by the callers.
-fn contained<T>(work: impl FnOnce() -> Result<T, NnError>) -> Result<T, NnError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let text =
-            panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
-        Err(NnError::Compute {
-            engine: "onnx",
-            reason: format!("panicked: {}", text.unwrap_or("without a word")),
-        })
-    })
 }
 
 /// tract's error with its causes.
