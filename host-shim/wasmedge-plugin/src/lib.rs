@@ -28,6 +28,12 @@ use std::sync::OnceLock;
 use capi::{ModuleDescriptor, PluginDescriptor, ProgramOption};
 use plugin::{OPTION, Plugin};
 
+/// WasmEdge runs guests on a thread of their own, for which glibc's allocator gives large tensors back to the system
+/// after every computation, and faults them in again at the next: two thirds more time at batch 500. This one keeps
+/// them for a moment. It serves this library alone, and neither WasmEdge nor llama.cpp.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Name of the plugin and of its one module: what WasmEdge and container runtimes look for.
 const NAME: &CStr = c"wasi_nn";
 const DESCRIPTION: &CStr = c"ONNX and GGML models for wasi-nn (endcap)";
