@@ -3,7 +3,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests guest component plugin host tools run demo test lint deny fuzz bench bench-http bench-start bench-ratio bench-encoder bench-engines bench-calls vmis-check clean distclean
+.PHONY: help setup setup-tests guest component plugin host tools run demo test lint deny fuzz race bench bench-http bench-start bench-ratio bench-encoder bench-engines bench-calls vmis-check clean distclean
 # Two cargos at once only wait for each other.
 .NOTPARALLEL:
 
@@ -48,6 +48,9 @@ deny: ## licences and advisories of dependencies (builds cargo-deny once)
 
 fuzz: ## fuzz every parser for a while (SECONDS_EACH=60 TARGETS="a b")
 	@scripts/fuzz.sh
+
+race: ## look for data races with ThreadSanitizer (nightly Rust; minutes)
+	@scripts/race.sh
 
 bench: setup ## criterion benchmarks of the core (ARGS=filter)
 	@scripts/bench.sh core

@@ -1,7 +1,9 @@
 //! Graphs of registered models, shared by those who ask for the same name.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
 
 use crate::NnError;
 use crate::engine::{Graph, Loaded};
@@ -29,13 +31,13 @@ impl NamedGraphs {
     ) -> Result<Graph, NnError> {
         let slot = {
             // A panic elsewhere cannot leave the map or a slot half changed: both are changed by one assignment.
-            let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut slots = self.0.lock();
             // Metadata is the guest's to choose: what nobody holds must not stay here.
             slots.retain(|_, slot| Arc::strong_count(slot) > 1 || is_alive(slot));
             let name = Name { name: name.to_owned(), metadata: metadata.map(str::to_owned) };
             Arc::clone(slots.entry(name).or_default())
         };
-        let mut graph = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut graph = slot.lock();
         if let Some(alive) = graph.upgrade() {
             return Ok(Graph(alive));
         }
@@ -47,5 +49,5 @@ impl NamedGraphs {
 
 fn is_alive(slot: &Slot) -> bool {
     // A slot that is being loaded is in use, not dead; waiting for it would stall every other name.
-    slot.try_lock().map_or(true, |graph| graph.strong_count() > 0)
+    slot.try_lock().is_none_or(|graph| graph.strong_count() > 0)
 }

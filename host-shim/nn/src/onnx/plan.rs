@@ -1,7 +1,8 @@
 //! Plans: a model made ready for one set of input shapes.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::cast::cast;
 use tract_onnx::tract_core::ops::konst::Const;
@@ -62,10 +63,11 @@ impl Plans {
         }
     }
 
-    /// The plan for these shapes.
+    /// The plan for these shapes. A panic while a lock is held leaves what it guards as it was: both are changed by
+    /// single assignments.
     pub(super) fn get(&self, shapes: &Shapes) -> Result<Arc<Plan>, NnError> {
         let slot = self.slot(shapes);
-        let mut plan = lock(&slot);
+        let mut plan = slot.lock();
         if let Some(plan) = &*plan {
             return Ok(Arc::clone(plan));
         }
@@ -76,7 +78,7 @@ impl Plans {
 
     /// The place of these shapes, moved to the end of the list as the most recently used.
     fn slot(&self, shapes: &Shapes) -> Slot {
-        let mut cached = lock(&self.cached);
+        let mut cached = self.cached.lock();
         let found = match cached.iter().position(|entry| entry.shapes == *shapes) {
             Some(position) => cached.remove(position),
             None => Cached { shapes: shapes.clone(), slot: Slot::default() },
@@ -189,9 +191,4 @@ fn output(model: &TypedModel, index: usize) -> Result<Output, NnError> {
     let dimensions = sizes.iter().map(|size| u32::try_from(*size)).collect::<Result<_, _>>();
     let dimensions = dimensions.map_err(|_| unsupported(format!("output {index} of sizes {sizes:?}")))?;
     Ok(Output { ty, dimensions })
-}
-
-/// A panic while a lock is held leaves what it guards as it was: it is changed by single assignments.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
 //! llama.cpp's context: what a model has seen of a sequence of tokens, and what it made of the last one.
 
 use std::ptr::NonNull;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use llama_cpp_sys_2 as sys;
 
@@ -82,7 +82,7 @@ impl Context {
         let hook = if shape.embedding { tap.as_ptr() } else { std::ptr::null_mut() };
         let mut message = Message::new();
         let (context, logged) = {
-            let _making = model.making.lock().unwrap_or_else(PoisonError::into_inner);
+            let _making = model.making.lock();
             // SAFETY: the model is alive, and the lock makes this its only use that may change it; the tap and its
             // vector live until the context has been freed; the buffer has the size told.
             log::capture(echo, || unsafe {

@@ -2,9 +2,9 @@
 
 use std::os::fd::{IntoRawFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::Mutex;
 
 use llama_cpp_sys_2 as sys;
+use parking_lot::Mutex;
 
 use super::guard::{MESSAGE_BYTES, Message, THROWN, endcap_model_load, endcap_piece, endcap_tokenize};
 use crate::ggml::log::{self, Echo};

@@ -52,24 +52,31 @@ impl Ensemble {
         self.forest.targets
     }
 
-    /// Writes the numbers of one row to `scores`, as long as [`Self::width`], and gives its label; 0 for a regressor.
-    pub(super) fn score(&self, row: &[f32], scores: &mut [f32]) -> i64 {
-        self.aggregate(row, scores);
-        let winner = match self.single {
-            Some(single) => self.two_classes(single, scores),
-            None => {
-                let winner = first_maximum(scores);
-                transform(self.transform, scores);
-                winner
-            }
-        };
-        self.labels.as_ref().map_or(0, |labels| labels[winner])
+    /// Writes the numbers of each row of `stride` values to `scores`, [`Self::width`] of them a row, and the rows' labels
+    /// to `labels`; of a regressor, 0.
+    pub(super) fn score(&self, rows: &[f32], stride: usize, scores: &mut [f32], labels: &mut [i64]) {
+        self.aggregate(rows, stride, scores);
+        for (scores, label) in scores.chunks_exact_mut(self.width()).zip(labels) {
+            let winner = match self.single {
+                Some(single) => self.two_classes(single, scores),
+                None => {
+                    let winner = first_maximum(scores);
+                    transform(self.transform, scores);
+                    winner
+                }
+            };
+            *label = self.labels.as_ref().map_or(0, |labels| labels[winner]);
+        }
     }
 
-    fn aggregate(&self, row: &[f32], scores: &mut [f32]) {
+    fn aggregate(&self, rows: &[f32], stride: usize, scores: &mut [f32]) {
+        let width = self.width();
         let mut extreme = |start: f32, pick: fn(f32, f32) -> f32| {
             scores.fill(start);
-            self.forest.walk(row, |target, weight| scores[target] = pick(scores[target], weight));
+            self.forest.walk(rows, stride, |row, target, weight| {
+                let score = &mut scores[row * width + target];
+                *score = pick(*score, weight);
+            });
             // No tree had a vote for these.
             scores.iter_mut().filter(|score| **score == start).for_each(|score| *score = 0.0);
         };
@@ -78,15 +85,17 @@ impl Ensemble {
             Aggregate::Max => extreme(f32::NEG_INFINITY, f32::max),
             Aggregate::Sum | Aggregate::Average => {
                 scores.fill(0.0);
-                self.forest.walk(row, |target, weight| scores[target] += weight);
+                self.forest.walk(rows, stride, |row, target, weight| scores[row * width + target] += weight);
             }
         }
         if self.aggregate == Aggregate::Average {
             let trees = self.forest.trees() as f32;
             scores.iter_mut().for_each(|score| *score /= trees);
         }
-        for (score, base) in scores.iter_mut().zip(&self.base) {
-            *score += base;
+        if !self.base.is_empty() {
+            for scores in scores.chunks_exact_mut(width) {
+                scores.iter_mut().zip(&self.base).for_each(|(score, base)| *score += base);
+            }
         }
     }
 

@@ -90,17 +90,15 @@ impl EvalOp for TreeEnsemble {
         ensure!(rows.rank() == 2, "rows of features have two axes, not {}", rows.rank());
         let (count, features, width) = (rows.shape()[0], rows.shape()[1], self.0.width());
         self.check_features(features)?;
+        ensure!(features > 0, "rows have no features");
         let mut scores = Tensor::zero::<f32>(&[count, width])?;
         let mut labels = Tensor::zero::<i64>(&[count])?;
         {
             let rows = rows.try_as_plain_ram()?;
             let mut scores = scores.try_as_plain_ram_mut()?;
             let mut labels = labels.try_as_plain_ram_mut()?;
-            let rows = rows.as_slice::<f32>()?.chunks_exact(features);
-            let scores = scores.as_slice_mut::<f32>()?.chunks_exact_mut(width);
-            for ((row, scores), label) in rows.zip(scores).zip(labels.as_slice_mut::<i64>()?) {
-                *label = self.0.score(row, scores);
-            }
+            let (scores, labels) = (scores.as_slice_mut::<f32>()?, labels.as_slice_mut::<i64>()?);
+            self.0.score(rows.as_slice::<f32>()?, features, scores, labels);
         }
         Ok(match self.0.labels {
             Some(_) => tvec!(labels.into_tvalue(), scores.into_tvalue()),
