@@ -14,6 +14,20 @@ read -r -a args <<<"${ARGS:-}"
 
 build() { cargo build --release --locked -p endcap-benches --bin "$1"; }
 
+# compare LOOP BENCH: a loop of endcap-core-loop three times, for this machine and for WASI compiled both
+# as an image needs it and for this very processor; then the bench that runs them in turns.
+compare() {
+    local loop=$ROOT/target/guest/wasm32-wasip1/release/$1.wasm out=$ROOT/target/bench
+    cargo build --release --locked -p endcap-core-loop
+    guest_cargo build --release --locked --target wasm32-wasip1 -p endcap-core-loop
+    mkdir -p "$out"
+    "$WASMEDGE" compile --generic-binary "$loop" "$out/$1-generic.wasm" >&2
+    "$WASMEDGE" compile "$loop" "$out/$1-this-cpu.wasm" >&2
+    build "$2"
+    exec "$ROOT/target/release/$2" --native "$ROOT/target/release/$1" \
+        --aot "generic=$out/$1-generic.wasm" --aot "this-cpu=$out/$1-this-cpu.wasm" "${args[@]}"
+}
+
 case ${1:-} in
     core)
         exec cargo bench --locked -p endcap-benches -- "${args[@]}"
@@ -27,32 +41,8 @@ case ${1:-} in
         build bench-start
         exec "$WASMEDGE_LD" "$ROOT/target/release/bench-start" "${args[@]}"
         ;;
-    ratio)
-        # The same loop three times: for this machine, and for WASI compiled both as an image needs it
-        # and for this very processor.
-        cargo build --release --locked -p endcap-core-loop
-        guest_cargo build --release --locked --target wasm32-wasip1 -p endcap-core-loop
-        loop=$ROOT/target/guest/wasm32-wasip1/release/core-loop.wasm
-        out=$ROOT/target/bench
-        mkdir -p "$out"
-        "$WASMEDGE" compile --generic-binary "$loop" "$out/core-loop-generic.wasm" >&2
-        "$WASMEDGE" compile "$loop" "$out/core-loop-this-cpu.wasm" >&2
-        build bench-ratio
-        exec "$ROOT/target/release/bench-ratio" --native "$ROOT/target/release/core-loop" \
-            --aot "generic=$out/core-loop-generic.wasm" --aot "this-cpu=$out/core-loop-this-cpu.wasm" "${args[@]}"
-        ;;
-    encoder)
-        cargo build --release --locked -p endcap-core-loop
-        guest_cargo build --release --locked --target wasm32-wasip1 -p endcap-core-loop
-        loop=$ROOT/target/guest/wasm32-wasip1/release/encoder-loop.wasm
-        out=$ROOT/target/bench
-        mkdir -p "$out"
-        "$WASMEDGE" compile --generic-binary "$loop" "$out/encoder-loop-generic.wasm" >&2
-        "$WASMEDGE" compile "$loop" "$out/encoder-loop-this-cpu.wasm" >&2
-        build bench-encoder
-        exec "$ROOT/target/release/bench-encoder" --native "$ROOT/target/release/encoder-loop" \
-            --aot "generic=$out/encoder-loop-generic.wasm" --aot "this-cpu=$out/encoder-loop-this-cpu.wasm" "${args[@]}"
-        ;;
+    ratio) compare core-loop bench-ratio ;;
+    encoder) compare encoder-loop bench-encoder ;;
     engines)
         runtime=$(find "$CACHE/python" -name 'libonnxruntime.so.*' -print -quit)
         [[ -n $runtime ]] || die "ONNX Runtime is not here" "run: make setup-tests"

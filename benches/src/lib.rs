@@ -4,3 +4,4 @@ pub mod corpus;
 pub mod latency;
 pub mod machine;
 pub mod traffic;
+pub mod turns;

@@ -15,6 +15,7 @@ use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use endcap_benches::corpus::{Corpus, Prepared, Setting};
 use endcap_benches::machine;
+use endcap_benches::turns::{self, Programs};
 use serde_json::json;
 
 /// Timed predictions of a run: a tenth of a second for the fastest, four seconds for the slowest.
@@ -27,20 +28,11 @@ const GOAL: f64 = 0.5;
 /// Speed of the prediction path under WasmEdge, against native.
 #[derive(Debug, Parser)]
 struct Args {
-    /// core-loop for this machine.
-    #[arg(long)]
-    native: PathBuf,
-    /// core-loop compiled ahead of time, as NAME=FILE; more than once.
-    #[arg(long = "aot", value_name = "NAME=FILE", value_parser = parse_named)]
-    aot: Vec<(String, PathBuf)>,
+    #[command(flatten)]
+    programs: Programs,
     /// Also write the figures to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-}
-
-fn parse_named(text: &str) -> Result<(String, PathBuf), String> {
-    let (name, file) = text.split_once('=').ok_or("give NAME=FILE")?;
-    Ok((name.to_owned(), file.into()))
 }
 
 fn main() -> anyhow::Result<()> {
@@ -61,12 +53,7 @@ fn main() -> anyhow::Result<()> {
             lines.push(compare(&args, &wasmedge, corpus, setting, &prepared, &sessions)?);
         }
     }
-    if let Some(path) = &args.json {
-        let report = json!({"date": machine::now(), "machine": machine::describe(), "lines": lines});
-        std::fs::write(path, format!("{report:#}\n"))
-            .with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
+    turns::write_report(args.json.as_deref(), &lines)
 }
 
 fn write_sessions(prepared: &Prepared, path: &Path) -> anyhow::Result<()> {
@@ -90,16 +77,7 @@ fn compare(
 ) -> anyhow::Result<serde_json::Value> {
     let folder = prepared.file.parent().context("the model has no folder")?;
     let name = |path: &Path| path.file_name().unwrap_or_default().to_owned();
-    let mut programs = vec![("native".to_owned(), {
-        let mut command = Command::new(&args.native);
-        command.current_dir(folder);
-        command
-    })];
-    for (aot, file) in &args.aot {
-        let mut command = Command::new(wasmedge);
-        command.arg("--dir").arg(format!(".:{}:readonly", folder.display())).arg(file);
-        programs.push((aot.clone(), command));
-    }
+    let mut programs = args.programs.commands(wasmedge, folder);
     for (_, command) in &mut programs {
         command.arg(name(&prepared.file)).arg(name(sessions)).arg(PREDICTIONS.to_string());
     }
@@ -116,7 +94,7 @@ fn compare(
             );
         }
     }
-    let medians: Vec<f64> = nanos.iter_mut().map(|runs| median(runs)).collect();
+    let medians: Vec<f64> = nanos.into_iter().map(turns::median).collect();
     let mut line = format!("{:8} {:16}", corpus.as_str(), setting.as_str());
     let mut figures = serde_json::Map::new();
     for ((program, _), median) in programs.iter().zip(&medians) {
@@ -143,9 +121,4 @@ fn run(command: &mut Command) -> anyhow::Result<(f64, String)> {
     let text = String::from_utf8(output.stdout)?;
     let (nanos, checksum) = text.trim().split_once(' ').with_context(|| format!("it printed `{text}`"))?;
     Ok((nanos.parse()?, checksum.to_owned()))
-}
-
-fn median(runs: &mut [f64]) -> f64 {
-    runs.sort_unstable_by(f64::total_cmp);
-    runs[runs.len() / 2]
 }

@@ -11,12 +11,13 @@
 mod model;
 mod tract;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use endcap_benches::machine;
+use endcap_benches::turns::{self, Programs, median};
 use serde_json::json;
 
 /// Items of a history: a new visitor, a usual session, all that the service remembers.
@@ -31,20 +32,11 @@ const GOAL: f64 = 0.5;
 /// Speed of the built-in encoder against tract.
 #[derive(Debug, Parser)]
 struct Args {
-    /// encoder-loop for this machine.
-    #[arg(long)]
-    native: PathBuf,
-    /// encoder-loop compiled ahead of time, as NAME=FILE; more than once.
-    #[arg(long = "aot", value_name = "NAME=FILE", value_parser = parse_named)]
-    aot: Vec<(String, PathBuf)>,
+    #[command(flatten)]
+    programs: Programs,
     /// Also write the figures to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-}
-
-fn parse_named(text: &str) -> Result<(String, PathBuf), String> {
-    let (name, file) = text.split_once('=').ok_or("give NAME=FILE")?;
-    Ok((name.to_owned(), file.into()))
 }
 
 /// What a program says of one run.
@@ -68,13 +60,7 @@ fn main() -> anyhow::Result<()> {
     machine::pin(cores[cores.len() - 1])?;
     println!("{}, {}", machine::now(), machine::describe());
     println!("a user vector, median of {ROUNDS} runs of {RUNS} histories, in turns");
-    let mut programs = vec![("native".to_owned(), Command::new(&args.native))];
-    programs[0].1.current_dir(&folder);
-    for (name, aot) in &args.aot {
-        let mut command = Command::new(&wasmedge);
-        command.arg("--dir").arg(format!(".:{}:readonly", folder.display())).arg(aot);
-        programs.push((name.clone(), command));
-    }
+    let mut programs = args.programs.commands(&wasmedge, &folder);
     for (_, command) in &mut programs {
         command.arg(file.file_name().context("the model has no name")?);
     }
@@ -83,13 +69,7 @@ fn main() -> anyhow::Result<()> {
     for length in LENGTHS {
         lines.push(compare(length, &mut tract, &programs)?);
     }
-    write_json(args.json.as_deref(), &lines)
-}
-
-fn write_json(path: Option<&Path>, lines: &[serde_json::Value]) -> anyhow::Result<()> {
-    let Some(path) = path else { return Ok(()) };
-    let report = json!({"date": machine::now(), "machine": machine::describe(), "lines": lines});
-    std::fs::write(path, format!("{report:#}\n")).with_context(|| format!("cannot write {}", path.display()))
+    turns::write_report(args.json.as_deref(), &lines)
 }
 
 fn compare(
@@ -155,9 +135,4 @@ fn run(command: &Command, length: usize) -> anyhow::Result<Outcome> {
         checksum: checksum.to_owned(),
         best: best.to_owned(),
     })
-}
-
-fn median(mut runs: Vec<f64>) -> f64 {
-    runs.sort_unstable_by(f64::total_cmp);
-    runs[runs.len() / 2]
 }

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use clap::Parser;
 use endcap_benches::machine;
+use endcap_benches::turns::{self, median};
 use serde_json::{Value, json};
 
 use engines::{Engine, OnnxRuntime, Tract};
@@ -58,12 +59,7 @@ fn main() -> anyhow::Result<()> {
     for case in &cases {
         lines.push(compare(case).with_context(|| format!("{}, batch {}", case.name, case.batch))?);
     }
-    if let Some(path) = &args.json {
-        let report = json!({"date": machine::now(), "machine": machine::describe(), "lines": lines});
-        std::fs::write(path, format!("{report:#}\n"))
-            .with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
+    turns::write_report(args.json.as_deref(), &lines)
 }
 
 fn compare(case: &Case) -> anyhow::Result<Value> {
@@ -119,9 +115,4 @@ fn turn(engine: &mut impl Engine) -> anyhow::Result<f64> {
         runs += 1;
     }
     Ok(begun.elapsed().as_secs_f64() / f64::from(runs))
-}
-
-fn median(mut runs: Vec<f64>) -> f64 {
-    runs.sort_unstable_by(f64::total_cmp);
-    runs[runs.len() / 2]
 }
