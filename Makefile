@@ -58,7 +58,7 @@ bench: setup ## criterion benchmarks of the core (ARGS=filter)
 bench-http: setup guest ## HTTP load on the service under WasmEdge (ARGS="...")
 	@scripts/bench.sh http
 
-bench-start: setup guest ## cold start inside one process (ARGS="...")
+bench-start: setup guest plugin ## cold start inside one process (ARGS="...")
 	@scripts/bench.sh start
 
 bench-ratio: setup ## the prediction loop under WasmEdge against native (ARGS="...")

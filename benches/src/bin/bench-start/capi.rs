@@ -3,7 +3,7 @@
 //! Declared by hand from the signatures in `wasmedge.h` of Debian's libwasmedge-dev 0.14.1. Another minor
 //! version may lay structures out otherwise, so any other is refused.
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
@@ -80,6 +80,9 @@ api! {
     executor_invoke: "WasmEdge_ExecutorInvoke",
         fn(Cxt, Cxt, *const c_void, u32, *mut c_void, u32) -> WasmEdgeResult;
     executor_delete: "WasmEdge_ExecutorDelete", fn(Cxt);
+    plugin_load: "WasmEdge_PluginLoadFromPath", fn(*const c_char);
+    plugin_find: "WasmEdge_PluginFind", fn(WasmEdgeString) -> Cxt;
+    plugin_module: "WasmEdge_PluginCreateModule", fn(Cxt, WasmEdgeString) -> Cxt;
     store: "WasmEdge_StoreCreate", fn() -> Cxt;
     store_delete: "WasmEdge_StoreDelete", fn(Cxt);
     wasi: "WasmEdge_ModuleInstanceCreateWASI", fn(Texts, u32, Texts, u32, Texts, u32) -> Cxt;
@@ -107,6 +110,14 @@ impl Api {
         // SAFETY: takes nothing; sets a level inside the library.
         unsafe { (api.log_errors_only)() };
         Ok(api)
+    }
+
+    /// Makes a plugin known to the runtime.
+    pub(crate) fn load_plugin(&self, path: &Path) -> anyhow::Result<()> {
+        let path = CString::new(path.as_os_str().as_encoded_bytes())?;
+        // SAFETY: the path ends with a zero; the library reads it during the call.
+        unsafe { (self.plugin_load)(path.as_ptr()) };
+        Ok(())
     }
 
     /// A constant string of the library.

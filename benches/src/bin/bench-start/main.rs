@@ -58,6 +58,7 @@ fn main() -> anyhow::Result<()> {
     let cores = machine::cores()?;
     machine::pin(cores[cores.len() - 1])?;
     let api = Api::load(&library)?;
+    api.load_plugin(&machine::from_env("ENDCAP_WASMEDGE_PLUGIN")?)?;
     let plan = Plan::new(&app, &model)?;
     println!("{}, {}", machine::now(), machine::describe());
     let bytes = std::fs::metadata(&model)?.len();

@@ -117,6 +117,16 @@ pub(crate) fn start(api: &Api, plan: &Plan, interpreted: bool) -> anyhow::Result
     let wasi = Owned::new(wasi, api.instance_delete, "WASI world")?;
     // SAFETY: see above.
     api.check(unsafe { (api.executor_import)(executor.cxt, store.cxt, wasi.cxt) }, "register WASI")?;
+    // As on a node: the program imports wasi-nn, which the plugin gives.
+    // SAFETY: the library knows the plugin by now (`Api::load_plugin`), and takes views of constants.
+    let inference = unsafe {
+        let plugin = (api.plugin_find)(WasmEdgeString::of(c"wasi_nn"));
+        ensure!(!plugin.is_null(), "WasmEdge does not know the wasi-nn plugin");
+        (api.plugin_module)(plugin, WasmEdgeString::of(c"wasi_nn"))
+    };
+    let inference = Owned::new(inference, api.instance_delete, "wasi-nn module")?;
+    // SAFETY: see above.
+    api.check(unsafe { (api.executor_import)(executor.cxt, store.cxt, inference.cxt) }, "register wasi-nn")?;
     let mut instance = null_mut();
     // SAFETY: see above; the instance is written on success only.
     let made = unsafe { (api.executor_instantiate)(executor.cxt, &mut instance, store.cxt, module.cxt) };
