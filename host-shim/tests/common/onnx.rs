@@ -1,39 +1,6 @@
 //! A small ONNX model, written field by field: `y = x · w` with x [?, 3], w [3, 2], all f32.
 
-/// Field numbers and types are those of onnx.proto: a varint is type 0, bytes are type 2.
-#[derive(Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    fn varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
-    }
-
-    fn number(mut self, field: u64, value: u64) -> Self {
-        self.varint(field << 3);
-        self.varint(value);
-        self
-    }
-
-    fn bytes(mut self, field: u64, value: &[u8]) -> Self {
-        self.varint(field << 3 | 2);
-        self.varint(value.len() as u64);
-        self.0.extend_from_slice(value);
-        self
-    }
-
-    fn text(self, field: u64, value: &str) -> Self {
-        self.bytes(field, value.as_bytes())
-    }
-
-    fn message(self, field: u64, value: Message) -> Self {
-        self.bytes(field, &value.0)
-    }
-}
+use super::protobuf::Message;
 
 const FLOAT: u64 = 1;
 

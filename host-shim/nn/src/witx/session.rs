@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::table::Table;
 use super::{WitxError, errno, memory, numbers};
 use crate::limits::MAX_RANK;
-use crate::{Context, Engine, Graph, Key, TensorView};
+use crate::{Context, Engine, Graph, Key, NnError, TensorView};
 
 /// Parts of one model. Engines that split models, which none here does, have two.
 const MAX_PARTS: u32 = 16;
@@ -134,10 +134,7 @@ impl Session {
         out_len: u32,
         written_out: u32,
     ) -> u32 {
-        let called = self.context(context).and_then(|context| {
-            let output = context.output(Key::Index(index))?;
-            write_output(memory, output.data, (out, out_len), written_out)
-        });
+        let called = self.copy_output(memory, (context, index), Context::output, (out, out_len), written_out);
         self.done(called)
     }
 
@@ -151,10 +148,8 @@ impl Session {
         out_len: u32,
         written_out: u32,
     ) -> u32 {
-        let called = self.context(context).and_then(|context| {
-            let output = context.output_single(Key::Index(index))?;
-            write_output(memory, output.data, (out, out_len), written_out)
-        });
+        let called =
+            self.copy_output(memory, (context, index), Context::output_single, (out, out_len), written_out);
         self.done(called)
     }
 
@@ -249,6 +244,18 @@ impl Session {
         let data = memory::bytes(memory, "the tensor's data", data, data_len)?;
         let view = TensorView { dimensions: &sizes[..rank as usize], ty, data };
         Ok(context.set_input(Key::Index(index), view)?)
+    }
+
+    fn copy_output(
+        &mut self,
+        memory: &mut [u8],
+        (context, index): (u32, u32),
+        read: for<'a> fn(&'a Context, Key<'_>) -> Result<TensorView<'a>, NnError>,
+        out: (u32, u32),
+        written_out: u32,
+    ) -> Called {
+        let output = read(self.context(context)?, Key::Index(index))?;
+        write_output(memory, output.data, out, written_out)
     }
 
     fn context(&mut self, handle: u32) -> Result<&mut Context, WitxError> {

@@ -8,6 +8,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 pub mod model;
+#[path = "../../../tests/common/protobuf.rs"]
+mod protobuf;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -1,44 +1,11 @@
 //! An ONNX model written by hand: a perceptron 128-256-128-1 with a free batch, as rankers are.
 
+use super::protobuf::Message;
+
 /// Sizes of the layers.
 const LAYERS: [usize; 4] = [128, 256, 128, 1];
 /// `TensorProto.FLOAT`.
 const FLOAT: u64 = 1;
-
-/// A protobuf message under construction.
-#[derive(Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    fn varint(&mut self, mut value: u64) {
-        while value > 0x7F {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
-    }
-
-    fn number(mut self, field: u64, value: u64) -> Self {
-        self.varint(field << 3);
-        self.varint(value);
-        self
-    }
-
-    fn bytes(mut self, field: u64, bytes: &[u8]) -> Self {
-        self.varint(field << 3 | 2);
-        self.varint(bytes.len() as u64);
-        self.0.extend_from_slice(bytes);
-        self
-    }
-
-    fn text(self, field: u64, text: &str) -> Self {
-        self.bytes(field, text.as_bytes())
-    }
-
-    fn message(self, field: u64, message: &Self) -> Self {
-        self.bytes(field, &message.0)
-    }
-}
 
 /// Weights that are fixed and small enough for the outputs to stay near 1.
 fn weights(count: usize, seed: u32) -> Vec<u8> {
@@ -62,9 +29,9 @@ fn node(operator: &str, inputs: &[&str], output: &str) -> Message {
 
 fn value(name: &str, size: usize) -> Message {
     let batch = Message::default().text(2, "batch");
-    let shape = Message::default().message(1, &batch).message(1, &Message::default().number(1, size as u64));
-    let tensor = Message::default().number(1, FLOAT).message(2, &shape);
-    Message::default().text(1, name).message(2, &Message::default().message(1, &tensor))
+    let shape = Message::default().message(1, batch).message(1, Message::default().number(1, size as u64));
+    let tensor = Message::default().number(1, FLOAT).message(2, shape);
+    Message::default().text(1, name).message(2, Message::default().message(1, tensor))
 }
 
 /// The model's bytes: input `x` of `[batch, 128]`, output `y` of `[batch, 1]`, single precision.
@@ -77,17 +44,17 @@ pub fn mlp() -> Vec<u8> {
         let output = if is_last { "y".to_owned() } else { format!("linear{layer}") };
         let seed = layer as u32 * 2;
         graph = graph
-            .message(5, &initializer(&weight, sizes, seed + 1))
-            .message(5, &initializer(&bias, &sizes[1..], seed + 2))
-            .message(1, &node("Gemm", &[&last, &weight, &bias], &output));
+            .message(5, initializer(&weight, sizes, seed + 1))
+            .message(5, initializer(&bias, &sizes[1..], seed + 2))
+            .message(1, node("Gemm", &[&last, &weight, &bias], &output));
         last = output;
         if !is_last {
             let activated = format!("relu{layer}");
-            graph = graph.message(1, &node("Relu", &[&last], &activated));
+            graph = graph.message(1, node("Relu", &[&last], &activated));
             last = activated;
         }
     }
-    let graph = graph.message(11, &value("x", LAYERS[0])).message(12, &value("y", 1));
+    let graph = graph.message(11, value("x", LAYERS[0])).message(12, value("y", 1));
     let opset = Message::default().text(1, "").number(2, 13);
-    Message::default().number(1, 8).message(7, &graph).message(8, &opset).0
+    Message::default().number(1, 8).message(7, graph).message(8, opset).0
 }
