@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::clock::{ManualClock, Now};
 use crate::http::{Method, Port};
-use crate::inference::Inference;
+use crate::inference::{Choice, Inference};
 use crate::metrics::Stage;
 
 #[path = "../tests/common/model.rs"]
@@ -26,8 +26,13 @@ struct Shop {
 
 impl Shop {
     fn open() -> Self {
+        Self::open_with(&model::small(), Choice::Off)
+    }
+
+    fn open_with(file: &[u8], choice: Choice) -> Self {
         let clock = Rc::new(ManualClock::default());
-        let model = Model::open(AlignedBytes::copy_from(&model::small()), Verify::Full).unwrap();
+        let model = Model::open(AlignedBytes::copy_from(file), Verify::Full).unwrap();
+        let inference = Inference::load(&model, choice, None);
         let store = MemoryStore::new(100, 1_000_000);
         let about = About {
             speed: Speed { nanos_per_step: 1.0 },
@@ -35,8 +40,7 @@ impl Shop {
             ready: 5_000_000,
             started_unix_ms: ManualClock::EPOCH_MS,
         };
-        let service =
-            Service::new(model, Recommender::new(Rc::clone(&clock), store, 1, Inference::default()), about);
+        let service = Service::new(model, Recommender::new(Rc::clone(&clock), store, 1, inference), about);
         Self { service, clock }
     }
 
@@ -276,6 +280,12 @@ fn metrics_are_valid_prometheus_text() {
     assert_eq!(sum("endcap_recommendations_total"), 3.0);
     assert_eq!(sum("endcap_model_info"), 1.0);
     assert_eq!(samples["endcap_ready_seconds"], 0.005);
+    assert_eq!(samples["endcap_model_created_timestamp_seconds"], 1_767_225_600.0);
+    // Before the first failure, as a rate needs a number to rise from.
+    assert_eq!(samples["endcap_http_requests_total{route=\"unknown\",status=\"503\"}"], 0.0);
+    assert_eq!(samples["endcap_http_requests_total{route=\"/v1/recommend\",status=\"500\"}"], 0.0);
+    assert_eq!(sum("endcap_inference_expected"), 0.0);
+    assert_eq!(samples["endcap_draining"], 0.0);
     let mut buckets: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
     for (series, &count) in &samples {
         let Some((series, le)) = series.split_once("le=\"") else { continue };
@@ -288,6 +298,21 @@ fn metrics_are_valid_prometheus_text() {
         assert_eq!((counts.len(), counts[15].0), (16, f64::INFINITY), "{series}");
         assert!(counts.is_sorted_by_key(|bucket| bucket.1), "{series}");
     }
+}
+
+#[test]
+fn what_does_not_serve_is_told_with_its_reason() {
+    let mut shop = Shop::open_with(&model::with_broken_ranker(), Choice::Auto);
+    shop.service.draining = true;
+    let samples = parse_metrics(&shop.send(Method::Get, "/metrics", b"").1);
+    let failed = "endcap_inference_engine_failed{model=\"ranker\",engine=\"onnx\",reason=\"no_runtime\"}";
+    for series in
+        [failed, "endcap_inference_expected{model=\"ranker\"}", "endcap_inference_degraded{model=\"ranker\"}"]
+    {
+        assert_eq!(samples[series], 1.0, "{series}");
+    }
+    assert_eq!(samples["endcap_inference_expected{model=\"encoder\"}"], 0.0);
+    assert_eq!(samples["endcap_draining"], 1.0);
 }
 
 proptest! {

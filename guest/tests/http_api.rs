@@ -125,9 +125,39 @@ fn metrics_count_what_happened() {
         "endcap_recommendations_total{source=\"trending\"} 10",
         "endcap_open_connections 1",
         "endcap_model_items 50",
+        "endcap_model_created_timestamp_seconds 1767225600",
+        "endcap_draining 0",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
     let memory = text.lines().find_map(|line| line.strip_prefix("endcap_memory_bytes ")).unwrap();
     assert!(memory.parse::<u64>().unwrap() > 1 << 20);
+}
+
+#[test]
+fn an_engine_that_is_missing_is_counted() {
+    // No plugin is loaded here: the runtime refuses the ranker, as it would refuse a good one.
+    let Some(server) = Server::start_with(&common::model::with_broken_ranker(), &[]) else { return };
+    let answer = server.post("/v1/recommend", &json!({"items": ["i10"], "n": 2}).to_string());
+    assert_eq!(answer.json()["fallback"], "model_unavailable", "{}", answer.body);
+    let text = server.get("/metrics").body;
+    for line in [
+        "endcap_inference_expected{model=\"encoder\"} 0",
+        "endcap_inference_expected{model=\"ranker\"} 1",
+        "endcap_inference_degraded{model=\"ranker\"} 1",
+        "endcap_inference_engine_failed{model=\"ranker\",engine=\"onnx\",reason=\"not_loaded\"} 1",
+        "endcap_fallback_answers_total{reason=\"model_unavailable\"} 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+    // Switched off by the operator: not expected, and nothing is wrong.
+    let settings = [("ENDCAP_INFERENCE", "off")];
+    let Some(server) = Server::start_with(&common::model::with_broken_ranker(), &settings) else { return };
+    let text = server.get("/metrics").body;
+    for line in
+        ["endcap_inference_expected{model=\"ranker\"} 0", "endcap_inference_degraded{model=\"ranker\"} 0"]
+    {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+    assert!(!text.contains("endcap_inference_engine_failed{"));
 }

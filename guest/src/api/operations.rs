@@ -4,6 +4,7 @@ use endcap_core::inference::Engine;
 use endcap_core::store::EventStore;
 
 use super::error::ApiError;
+use crate::calendar::parse_rfc3339;
 use crate::clock::{Clock, SECOND};
 use crate::inference::Part;
 use crate::metrics::Exposition;
@@ -66,6 +67,14 @@ pub(crate) fn metrics<C: Clock, S: EventStore>(service: &Service<C, S>, out: &mu
         1.0,
     );
     text.family("endcap_model_bytes", "gauge", "Size of the model file.").sample(&[], model.bytes() as f64);
+    if let Some(created) = parse_rfc3339(&manifest.created) {
+        text.family(
+            "endcap_model_created_timestamp_seconds",
+            "gauge",
+            "When the model was made, by its manifest.",
+        )
+        .sample(&[], created as f64 / 1000.0);
+    }
     text.family("endcap_model_items", "gauge", "Items of the model.").sample(&[], model.items().len() as f64);
     let inference = &recommender.inference;
     text.family("endcap_inference_engine", "gauge", "What runs a model of the file.");
@@ -85,11 +94,29 @@ pub(crate) fn metrics<C: Clock, S: EventStore>(service: &Service<C, S>, out: &mu
     for part in Part::ALL {
         text.sample(&[("model", part.as_str())], f64::from(u8::from(inference.is_missing(part))));
     }
+    let help = "1 where the file has this model and ENDCAP_INFERENCE lets it serve.";
+    text.family("endcap_inference_expected", "gauge", help);
+    for part in Part::ALL {
+        text.sample(&[("model", part.as_str())], f64::from(u8::from(inference.is_expected(part))));
+    }
+    let help =
+        "1 for an engine that was tried in vain at the start, with the kind of reason; the log has it whole.";
+    text.family("endcap_inference_engine_failed", "gauge", help);
+    for degraded in &inference.degraded {
+        let labels = [
+            ("model", degraded.part.as_str()),
+            ("engine", degraded.engine.as_str()),
+            ("reason", degraded.reason()),
+        ];
+        text.sample(&labels, 1.0);
+    }
     let target = std::env::consts::ARCH;
     text.family("endcap_build_info", "gauge", "This program.")
         .sample(&[("version", env!("CARGO_PKG_VERSION")), ("target", target)], 1.0);
     text.family("endcap_aot", "gauge", "1 where the code runs compiled ahead of time, 0 where interpreted.")
         .sample(&[], f64::from(u8::from(about.speed.is_compiled())));
+    text.family("endcap_draining", "gauge", "1 once a drain has begun.")
+        .sample(&[], f64::from(u8::from(service.draining)));
     text.family("endcap_memory_bytes", "gauge", "Linear memory of the guest.")
         .sample(&[], memory_bytes() as f64);
     text.family("endcap_ready_seconds", "gauge", "Time from the start of the program to ready.")

@@ -44,6 +44,8 @@ pub struct Config {
     pub admin_listen: Option<SocketAddr>,
     /// How long a drain may take.
     pub drain: Nanos,
+    /// How long connections are still accepted once a drain has begun.
+    pub drain_delay: Nanos,
     /// Connections served at once.
     pub max_connections: usize,
     /// Largest request body.

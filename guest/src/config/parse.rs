@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use endcap_core::format::Verify;
 
 use super::variables::{
-    ADMIN_LISTEN, CHECK, DRAIN_MS, IDLE_TIMEOUT_MS, INFERENCE, LISTEN, LOG, MAX_BODY_BYTES, MAX_CONNECTIONS,
-    MAX_OWNERS, MODEL_PATH, REQUEST_TIMEOUT_MS, SESSION_TTL_S, VARIABLES, VERIFY, Variable,
+    ADMIN_LISTEN, CHECK, DRAIN_DELAY_MS, DRAIN_MS, IDLE_TIMEOUT_MS, INFERENCE, LISTEN, LOG, MAX_BODY_BYTES,
+    MAX_CONNECTIONS, MAX_OWNERS, MODEL_PATH, REQUEST_TIMEOUT_MS, SESSION_TTL_S, VARIABLES, VERIFY, Variable,
 };
 use super::{Config, ConfigError, Environment};
 use crate::clock::MILLISECOND;
@@ -38,6 +38,7 @@ pub fn read(environment: &impl Environment) -> Result<(Config, Vec<String>), Con
         listen,
         admin_listen,
         drain: values.number(DRAIN_MS, 1, 600_000, "milliseconds")? * MILLISECOND,
+        drain_delay: values.number(DRAIN_DELAY_MS, 0, 600_000, "milliseconds")? * MILLISECOND,
         max_connections: values.number(MAX_CONNECTIONS, 1, 65_536, "connections")? as usize,
         max_body_bytes: values.number(MAX_BODY_BYTES, 1024, 64 << 20, "bytes")? as usize,
         request_timeout: values.number(REQUEST_TIMEOUT_MS, 10, 600_000, "milliseconds")? * MILLISECOND,

@@ -17,6 +17,8 @@ pub(super) const LISTEN: Variable = Variable { name: "ENDCAP_LISTEN", default: "
 pub(super) const ADMIN_LISTEN: Variable = Variable { name: "ENDCAP_ADMIN_LISTEN", default: "" };
 /// 1 s: a request takes milliseconds, so what is not answered by then hangs; failover has 30 s.
 pub(super) const DRAIN_MS: Variable = Variable { name: "ENDCAP_DRAIN_MS", default: "1000" };
+/// None: a delay only helps where something else routes requests, and then it is as long as that takes.
+pub(super) const DRAIN_DELAY_MS: Variable = Variable { name: "ENDCAP_DRAIN_DELAY_MS", default: "0" };
 /// 1,024: the usual soft limit of open files, which a host without configuration has. An idle connection costs
 /// about 300 bytes here.
 pub(super) const MAX_CONNECTIONS: Variable = Variable { name: "ENDCAP_MAX_CONNECTIONS", default: "1024" };
@@ -42,11 +44,12 @@ pub(super) const LOG: Variable = Variable { name: "ENDCAP_LOG", default: "info" 
 pub(super) const CHECK: Variable = Variable { name: "ENDCAP_CHECK", default: "0" };
 
 /// Every variable that is read.
-pub const VARIABLES: [Variable; 14] = [
+pub const VARIABLES: [Variable; 15] = [
     MODEL_PATH,
     LISTEN,
     ADMIN_LISTEN,
     DRAIN_MS,
+    DRAIN_DELAY_MS,
     MAX_CONNECTIONS,
     MAX_BODY_BYTES,
     REQUEST_TIMEOUT_MS,

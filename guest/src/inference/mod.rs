@@ -76,6 +76,8 @@ pub struct Inference {
     pub ranker: Option<Ranker>,
     /// What the file has and does not serve, and engines that were tried in vain for what does serve.
     pub degraded: Vec<Degraded>,
+    /// What the file has and the settings do not switch off.
+    expected: Vec<Part>,
 }
 
 /// Why something of the file is not in use.
@@ -89,6 +91,20 @@ pub struct Degraded {
     pub error: InferenceError,
 }
 
+impl Degraded {
+    /// The kind of reason, for metrics: a message would make a label of whatever a runtime says.
+    pub fn reason(&self) -> &'static str {
+        match self.error {
+            InferenceError::Absent { .. } => "absent",
+            InferenceError::NoRuntime => "no_runtime",
+            InferenceError::Load { .. } => "not_loaded",
+            InferenceError::Compute { .. } => "failed",
+            InferenceError::Output { .. } | InferenceError::NotFinite { .. } => "bad_output",
+            InferenceError::Spec(_) => "bad_specification",
+        }
+    }
+}
+
 impl Inference {
     /// Loads what the file has. Nothing here fails: what does not load is listed.
     pub fn load(model: &Model, choice: Choice, mut runtime: Option<&mut dyn Runtime>) -> Self {
@@ -97,6 +113,7 @@ impl Inference {
             return loaded;
         }
         if model.encoder().is_some() {
+            loaded.expected.push(Part::Encoder);
             for engine in Engine::ALL.into_iter().filter(|&engine| choice.allows(engine)) {
                 match encoder(model, engine, &mut runtime) {
                     Ok(encoder) => {
@@ -111,6 +128,7 @@ impl Inference {
             }
         }
         if let Some(bytes) = model.ranker_onnx() {
+            loaded.expected.push(Part::Ranker);
             match ranker(model, bytes, &mut runtime) {
                 Ok(ranker) => loaded.ranker = Some(ranker),
                 Err(error) => {
@@ -145,6 +163,11 @@ impl Inference {
             "ranker": engine(Part::Ranker),
             "degraded": degraded.collect::<Vec<_>>(),
         })
+    }
+
+    /// Whether the file has `part` and `ENDCAP_INFERENCE` lets it serve.
+    pub fn is_expected(&self, part: Part) -> bool {
+        self.expected.contains(&part)
     }
 
     /// Whether the file has `part` and it does not serve.

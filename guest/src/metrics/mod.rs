@@ -143,12 +143,18 @@ impl Metrics {
         self.events[kind as usize] += 1;
     }
 
-    /// Writes every counter. A route is listed once it was asked for; other labels always.
+    /// Writes every counter. A route is listed once it was asked for; other labels always. Failures of this side are
+    /// listed before the first, too: a counter that appears with a number has not risen, for Prometheus.
     pub fn write(&self, text: &mut Exposition<'_>) {
         text.family("endcap_http_requests_total", "counter", "Answered requests.");
         for (route, statuses) in Route::ALL.into_iter().zip(&self.requests) {
-            for (status, &count) in Status::ALL.into_iter().zip(statuses).filter(|(_, count)| **count > 0) {
-                text.sample(&[("route", route.as_str()), ("status", status.code())], count as f64);
+            // What never became a request is refused as unknown.
+            let listed = route == Route::Unknown || statuses.iter().any(|&count| count > 0);
+            for (status, &count) in Status::ALL.into_iter().zip(statuses) {
+                let failure = matches!(status, Status::Internal | Status::ServiceUnavailable);
+                if count > 0 || (listed && failure) {
+                    text.sample(&[("route", route.as_str()), ("status", status.code())], count as f64);
+                }
             }
         }
         let help = "Time from a whole request to its answer, ready to send.";

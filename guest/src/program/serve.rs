@@ -62,6 +62,7 @@ fn start(config: &Config, clock: SystemClock, log: Log) -> Result<Option<Loop>, 
         },
         max_connections: config.max_connections,
         drain: config.drain,
+        drain_delay: config.drain_delay,
     };
     Ok(Some(EventLoop::new(network, listeners, service, clock, log, settings)))
 }

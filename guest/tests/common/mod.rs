@@ -60,12 +60,17 @@ pub struct Server {
 }
 
 impl Server {
-    #[expect(clippy::zombie_processes, reason = "ended and waited for when the server is dropped")]
     /// Starts the service with the small model and these settings; `None` where tests are skipped.
     pub fn start(settings: &[(&str, &str)]) -> Option<Self> {
+        Self::start_with(&model::small(), settings)
+    }
+
+    /// The same with a model of one's own.
+    #[expect(clippy::zombie_processes, reason = "ended and waited for when the server is dropped")]
+    pub fn start_with(model: &[u8], settings: &[(&str, &str)]) -> Option<Self> {
         let (wasmedge, app) = tools()?;
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("model.wasm"), model::small()).unwrap();
+        std::fs::write(folder.path().join("model.wasm"), model).unwrap();
         let mut child = command(&wasmedge, &app, folder.path(), settings).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let (send, lines) = mpsc::channel();

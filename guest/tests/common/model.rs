@@ -5,6 +5,7 @@ use endcap_core::format::{
     CatalogueBuilder, DataSummary, ItemRecord, Manifest, Parameters, Rankings, encode_neighbors,
     encode_rankings, encode_sessions, section, write_model,
 };
+use endcap_core::inference::{RankerInput, RankerOutput, RankerSpec};
 use endcap_core::knn::SessionIndex;
 
 /// Items of [`small`]: ids `i0` to `i49`; `i49` is out of stock.
@@ -15,8 +16,30 @@ pub fn small() -> Vec<u8> {
     build(SMALL_ITEMS, 200, 3)
 }
 
+/// [`small`] with a ranker that no engine can load.
+pub fn with_broken_ranker() -> Vec<u8> {
+    let name = || "x".to_owned();
+    let ranker = RankerSpec {
+        inputs: vec![RankerInput::Features { name: name(), columns: vec!["session".to_owned()] }],
+        output: RankerOutput { index: 0, name: name(), columns: 1, column: 0 },
+        independent_rows: true,
+    };
+    let parameters = Parameters { ranker: Some(ranker), ..Parameters::default() };
+    write(SMALL_ITEMS, 200, 3, parameters, &[(section::RANKER_ONNX, b"not ONNX".to_vec())])
+}
+
 /// A model of `items` items and `sessions` sessions of `length` items that lie beside each other.
 pub fn build(items: u32, sessions: u32, length: u32) -> Vec<u8> {
+    write(items, sessions, length, Parameters::default(), &[])
+}
+
+fn write(
+    items: u32,
+    sessions: u32,
+    length: u32,
+    parameters: Parameters,
+    more: &[(&'static str, Vec<u8>)],
+) -> Vec<u8> {
     let mut catalogue = CatalogueBuilder::new();
     for item in 0..items {
         catalogue.push(&ItemRecord {
@@ -29,12 +52,13 @@ pub fn build(items: u32, sessions: u32, length: u32) -> Vec<u8> {
             last_seen: 1_710_000_000,
         });
     }
-    let bodies = [
+    let mut bodies = vec![
         (section::ITEMS, catalogue.finish()),
         (section::SESSIONS, encode_index(items, sessions, length)),
         (section::TOGETHER, encode_neighbors(&rows(items))),
         (section::RANKINGS, encode_lists(items)),
     ];
+    bodies.extend_from_slice(more);
     let manifest = Manifest {
         format_version: 1,
         name: "test".to_owned(),
@@ -42,7 +66,7 @@ pub fn build(items: u32, sessions: u32, length: u32) -> Vec<u8> {
         generator: "tests".to_owned(),
         sections: Vec::new(),
         data: DataSummary { items: items.into(), sessions: sessions.into(), ..DataSummary::default() },
-        parameters: Parameters::default(),
+        parameters,
         card: Default::default(),
     };
     write_model(manifest, &bodies).expect("the manifest is plain JSON")

@@ -7,7 +7,15 @@ use crate::net::{App, Network};
 
 impl<N: Network, A: App, C: Clock> EventLoop<N, A, C> {
     /// Moves a drain on; `false` once it has ended.
+    ///
+    /// For the length of `drain_delay` everything is served as before, but for the readiness, which the app denies, and
+    /// for answers, which end their connections: whoever routes requests has that long to stop sending them here.
     pub(super) fn drain(&mut self, now: Now) -> bool {
+        let stop_at =
+            *self.drain_at.get_or_insert_with(|| now.nanos.saturating_add(self.settings.drain_delay));
+        if now.nanos < stop_at {
+            return true;
+        }
         let until = match self.drain_until {
             Some(until) => until,
             None => {

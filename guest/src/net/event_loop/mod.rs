@@ -49,6 +49,8 @@ pub struct Settings {
     pub max_connections: usize,
     /// Longest drain.
     pub drain: Nanos,
+    /// How long connections are still accepted once a drain has begun.
+    pub drain_delay: Nanos,
 }
 
 struct Slot<S> {
@@ -92,6 +94,8 @@ pub struct EventLoop<N: Network, A, C> {
     cold_poll_at: Nanos,
     accept_at: Nanos,
     complain_at: Nanos,
+    /// When a drain that has begun stops accepting.
+    drain_at: Option<Nanos>,
     drain_until: Option<Nanos>,
 }
 
@@ -126,6 +130,7 @@ impl<N: Network, A: App, C: Clock> EventLoop<N, A, C> {
             cold_poll_at: 0,
             accept_at: 0,
             complain_at: 0,
+            drain_at: None,
             drain_until: None,
         }
     }
@@ -323,7 +328,7 @@ impl<N: Network, A: App, C: Clock> EventLoop<N, A, C> {
         let nearest =
             self.slots.iter().map(|(_, slot)| slot.http.deadline(limits)).min().unwrap_or(Nanos::MAX);
         let accept = if now.nanos < self.accept_at { self.accept_at } else { Nanos::MAX };
-        nearest.min(accept).min(self.drain_until.unwrap_or(Nanos::MAX))
+        nearest.min(accept).min(self.drain_until.or(self.drain_at).unwrap_or(Nanos::MAX))
     }
 
     /// Polls every connection and listener, and makes the ready ones hot.

@@ -53,7 +53,7 @@ impl Bench {
         let network = FakeNetwork { world: Rc::clone(&world) };
         let limits =
             Limits { max_body_bytes: 1 << 20, request_timeout: 10 * SECOND, idle_timeout: 75 * SECOND };
-        let settings = Settings { limits, max_connections, drain: SECOND };
+        let settings = Settings { limits, max_connections, drain: SECOND, drain_delay: 0 };
         let app = Dots { size, ..Dots::default() };
         let log = Log::new(Level::Error);
         let event_loop =
@@ -191,6 +191,35 @@ fn a_drain_serves_who_is_there_and_ends() {
     assert!([idle, last, drain].iter().all(|&client| bench.answers(client) == 1));
     assert!([idle, last, drain].iter().all(|&client| bench.world.borrow_mut().pipe(client).closed));
     assert!(bench.clock.nanos() < SECOND);
+}
+
+#[test]
+fn a_delayed_drain_accepts_until_the_delay_is_over() {
+    let mut bench = Bench::new(10, 5);
+    bench.event_loop.settings.drain_delay = SECOND;
+    let idle = bench.client(REQUEST);
+    bench.settle();
+    let drain = bench.client(b"GET /drain HTTP/1.1\r\nHost: h\r\n\r\n");
+    for _ in 0..999 {
+        assert!(bench.event_loop.turn());
+        bench.clock.advance(MILLISECOND);
+    }
+    // A kept connection is still served, and so is a new one; both are closed with their answers.
+    assert!(!bench.world.borrow_mut().pipe(idle).closed);
+    bench.world.borrow_mut().pipe(idle).input.extend(REQUEST);
+    let late = bench.client(REQUEST);
+    for _ in 0..4 {
+        assert!(bench.event_loop.turn());
+    }
+    assert_eq!([bench.answers(idle), bench.answers(late)], [2, 1]);
+    for client in [idle, late, drain] {
+        bench.world.borrow_mut().pipe(client).ended = true;
+    }
+    while bench.event_loop.turn() {
+        bench.clock.advance(MILLISECOND);
+        assert!(bench.clock.nanos() < SECOND + 100 * MILLISECOND, "nobody is there, and the loop goes on");
+    }
+    assert!(bench.clock.nanos() >= SECOND, "the delay was cut short");
 }
 
 #[test]
