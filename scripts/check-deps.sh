@@ -23,6 +23,7 @@ ALLOWED = {
     "endcap-nn-probe": set(),
     "endcap-unify": set(),
     "endcap-core-loop": {"endcap-core"},
+    "endcap-e2e": {"endcap-models"},
     "endcap-benches": {"endcap-core", "endcap-models", "endcap-nn", "endcap-host", "endcap-service"},
 }
 

@@ -127,3 +127,12 @@ guest_cargo() {
     [[ -z ${GUEST_RUSTC:-} ]] || settings+=(RUSTC="$GUEST_RUSTC")
     env "${settings[@]}" cargo "$@"
 }
+
+# go_build FOLDER OUT [FLAGS...]: the program of a module's folder, static, so that it also runs inside another root.
+# Sources and objects stay in .cache/go for the next.
+go_build() {
+    local folder=$1 out=$2
+    shift 2
+    GOMODCACHE=$CACHE/go/mod GOCACHE=$CACHE/go/build GOFLAGS=-modcacherw CGO_ENABLED=0 \
+        retry 3 timeout 1500 go -C "$folder" build -trimpath "$@" -o "$out" . >&2
+}

@@ -15,7 +15,9 @@ load_env
 # How long a drain may take before the process is ended from outside: the grace that the service
 # gives open requests, and as much again as a busy machine may need.
 DRAIN_SECONDS=15
-if [[ ${ENDCAP_DRAIN_MS:-} =~ ^[0-9]{1,7}$ ]]; then DRAIN_SECONDS=$((DRAIN_SECONDS + 10#$ENDCAP_DRAIN_MS / 1000)); fi
+for wait in "${ENDCAP_DRAIN_MS:-}" "${ENDCAP_DRAIN_DELAY_MS:-}"; do
+    if [[ $wait =~ ^[0-9]{1,7}$ ]]; then DRAIN_SECONDS=$((DRAIN_SECONDS + 10#$wait / 1000)); fi
+done
 
 model=$(absolute "${MODEL:-$DIST/model.wasm}")
 app=$(absolute "${APP:-$DIST/app-aot.wasm}")

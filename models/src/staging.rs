@@ -1,4 +1,4 @@
-//! A folder that appears complete or not at all.
+//! A folder or a file that appears complete or not at all.
 //!
 //! Output is written into a hidden sibling, `.NAME.partial-PID`, and renamed into place by
 //! [`StagedFolder::commit`]. A rename inside one file system is atomic, so a reader never meets half a dataset,
@@ -43,6 +43,20 @@ impl StagingError {
     pub fn is_bad_input(&self) -> bool {
         !matches!(self, Self::Io { .. })
     }
+}
+
+/// Writes beside `path`, then renames: a reader sees the old file or the new one.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), StagingError> {
+    let mut name = path.file_name().ok_or_else(|| StagingError::Name(path.to_owned()))?.to_owned();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    let written = fs::write(&part, bytes).map_err(|e| io_error("write", path, e));
+    let renamed = written.and_then(|()| fs::rename(&part, path).map_err(|e| io_error("replace", path, e)));
+    if renamed.is_err() {
+        // Best effort: the error that matters is already in hand.
+        let _ = fs::remove_file(&part);
+    }
+    renamed
 }
 
 /// A folder under construction. Dropped without [`commit`](Self::commit), it is removed.

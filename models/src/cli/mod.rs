@@ -6,6 +6,7 @@
 mod ask;
 mod evaluate;
 mod failure;
+mod image;
 mod import;
 mod inspect;
 mod pack;
@@ -34,6 +35,7 @@ enum Command {
     Train(train::Args),
     Evaluate(evaluate::Args),
     Pack(pack::Args),
+    Image(image::Args),
     Inspect(inspect::Args),
     Ask(ask::Args),
 }
@@ -46,6 +48,7 @@ pub fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Pack(args) => pack::run(&args),
+        Command::Image(args) => image::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Ask(args) => ask::run(&args),
     };

@@ -1,6 +1,6 @@
 //! `endcap-model pack`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use endcap_core::encoder::{Precision, TensorError};
 use endcap_core::format::section;
@@ -10,6 +10,7 @@ use super::{Failure, print};
 use crate::encoder::{Weights, gguf, onnx};
 use crate::inference::{RankerOptions, inspect_ranker};
 use crate::report::count;
+use crate::staging::replace_file;
 use crate::train::{TrainError, Trained};
 
 /// Pack trained parts into one model.wasm.
@@ -143,27 +144,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             help: "train with smaller --knn-sample or --together-neighbors, or allow more",
         }));
     }
-    replace(&args.out, &bytes).map_err(failure)?;
+    replace_file(&args.out, &bytes).map_err(Failure::internal)?;
     if args.json {
         return super::inspect::print_manifest(&bytes, &args.out);
     }
     print(&format!("packed {} bytes into {}\n", count(bytes.len() as u64), args.out.display()))
-}
-
-/// Writes beside `path`, then renames: a reader sees the old file or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    let io = |action: &'static str| {
-        let path = path.to_owned();
-        move |source| TrainError::Io { action, path, source }
-    };
-    let written = std::fs::write(&part, bytes).map_err(io("write"));
-    let renamed = written.and_then(|()| std::fs::rename(&part, path).map_err(io("replace")));
-    if renamed.is_err() {
-        // Best effort: the error that matters is already in hand.
-        let _ = std::fs::remove_file(&part);
-    }
-    renamed
 }

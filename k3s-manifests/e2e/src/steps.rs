@@ -1,0 +1,370 @@
+//! The steps, in order. Each builds on the one before; a check that fails is counted, and the rest still runs.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use crate::balancer::{ADDRESS, Balancer};
+use crate::container;
+use crate::http;
+use crate::kubelet::{self, PodState};
+use crate::load::{Load, Outcome};
+use crate::manifest::{Manifests, set_variable};
+use crate::node::Node;
+use crate::pause;
+use crate::report::Report;
+
+/// Failover, by the project's brief.
+const FAILOVER: Duration = Duration::from_secs(30);
+/// From deletion to the end of a pod.
+const GOODBYE: Duration = Duration::from_secs(2);
+/// How long a Service may go on sending to a pod that is being deleted, here: endpoints follow within this.
+const ENDPOINT_LAG: Duration = Duration::from_millis(300);
+/// Load around each change.
+const AROUND: Duration = Duration::from_secs(2);
+/// Pods of the service, as many as the manifests' least.
+const REPLICAS: usize = 2;
+
+/// What is run, and on what.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Settings {
+    /// The node's root file system, made by scripts/cluster/enter.sh.
+    #[arg(long)]
+    root: PathBuf,
+    /// Folder for logs and sockets.
+    #[arg(long)]
+    logs: PathBuf,
+    /// A rendered overlay.
+    #[arg(long)]
+    manifests: PathBuf,
+    /// The image's archive.
+    #[arg(long)]
+    image: PathBuf,
+    /// Its digest.
+    #[arg(long)]
+    digest: String,
+    /// Archive of the image that comes after it.
+    #[arg(long)]
+    next_image: PathBuf,
+    /// Its digest.
+    #[arg(long)]
+    next_digest: String,
+    /// The images' name without tag.
+    #[arg(long)]
+    base: String,
+    /// The sandboxes' image.
+    #[arg(long)]
+    pause: PathBuf,
+    /// The kubelet, in the node.
+    #[arg(long)]
+    kubelet: String,
+    /// crun, in the node.
+    #[arg(long)]
+    crun: String,
+    /// HAProxy, here.
+    #[arg(long)]
+    haproxy: PathBuf,
+}
+
+/// Runs everything; false where a check failed.
+pub(crate) fn run(settings: &Settings) -> anyhow::Result<bool> {
+    let mut run = Run {
+        manifests: Manifests::read(&settings.manifests)?,
+        node: Node::new(settings.root.clone(), settings.logs.clone()),
+        balancer: Balancer::start(&settings.haproxy, &settings.logs)?,
+        report: Report::default(),
+        settings,
+    };
+    run.node_up()?;
+    let pods = run.first_pods()?;
+    run.inside(&pods[0])?;
+    run.kill(&pods[0])?;
+    let pods = run.roll(&pods)?;
+    run.refusals()?;
+    run.goodbye(&pods)?;
+    Ok(run.report.close())
+}
+
+struct Run<'a> {
+    settings: &'a Settings,
+    manifests: Manifests,
+    node: Node,
+    balancer: Balancer,
+    report: Report,
+}
+
+impl Run<'_> {
+    fn image(&self, digest: &str) -> String {
+        format!("{}@{digest}", self.settings.base)
+    }
+
+    fn node_up(&mut self) -> anyhow::Result<()> {
+        self.report.step("containerd and a kubelet");
+        let handler = self.manifests.handler()?.to_owned();
+        self.node.write("/etc/containerd/config.toml", &containerd(&handler, &self.settings.crun))?;
+        self.node.write("/etc/cni/net.d/10-pods.conflist", &network().to_string())?;
+        self.node.write("/etc/kubernetes/kubelet.json", &kubelet::configuration().to_string())?;
+        std::fs::create_dir_all(self.node.path("/etc/kubernetes/manifests"))?;
+        self.node.start("containerd", "containerd", &["--config", "/etc/containerd/config.toml"])?;
+        let took = self.node.wait("containerd", |node| node.ctr(&["version"]).is_ok())?;
+        self.report.note(format!("containerd answers after {} ms", took.as_millis()));
+        self.node.import(&self.settings.pause, None)?;
+        for archive in [&self.settings.image, &self.settings.next_image] {
+            self.node.import(archive, Some(&self.settings.base))?;
+        }
+        let images = self.node.ctr(&["images", "ls", "-q"])?;
+        for digest in [&self.settings.digest, &self.settings.next_digest] {
+            let name = self.image(digest);
+            self.report.check(images.lines().any(|image| image == name), format!("imported as {name}"));
+        }
+        let config = ["--config", "/etc/kubernetes/kubelet.json", "--hostname-override", "node"];
+        self.node.start("kubelet", &self.settings.kubelet, &config)?;
+        let took = self.node.wait("the kubelet", |_| kubelet::is_up())?;
+        self.report.note(format!("the kubelet answers after {} ms", took.as_millis()));
+        Ok(())
+    }
+
+    /// Adds a pod, waits for it, and lets requests come.
+    fn add(&mut self, name: &str, digest: &str) -> anyhow::Result<(PodState, Duration)> {
+        let (pod, _) = self.manifests.pod(name, &self.image(digest))?;
+        kubelet::add(&self.node, &pod)?;
+        let (state, took) = kubelet::wait(name, "ready", |pod| pod.ready && !pod.ip.is_empty())?;
+        self.balancer.add(&state.ip)?;
+        Ok((state, took))
+    }
+
+    fn first_pods(&mut self) -> anyhow::Result<Vec<String>> {
+        self.report.step("pods of the Deployment");
+        let (_, left_out) = self.manifests.pod("any", "any")?;
+        for field in left_out {
+            self.report.note(format!("not here: {field}"));
+        }
+        let names: Vec<String> = (1..=REPLICAS).map(|number| format!("endcap-{number}")).collect();
+        for name in &names {
+            let (state, took) = self.add(name, &self.settings.digest.clone())?;
+            self.report.check(true, format!("{name} is ready at {} after {} ms", state.ip, took.as_millis()));
+        }
+        Ok(names)
+    }
+
+    /// What runs in the container is what the manifests and the image say.
+    fn inside(&mut self, name: &str) -> anyhow::Result<()> {
+        self.report.step("inside a pod");
+        let pod = kubelet::state(name)?.context("the pod is gone")?;
+        let model: Value = serde_json::from_str(&http::get(&format!("http://{}:8080/v1/model", pod.ip))?)?;
+        self.report.check(model["aot"] == true, "the service runs compiled code");
+        let runtime = &model["inference"]["runtime"];
+        self.report
+            .check(runtime == "wasi-nn/witx", format!("inference by the plugin of the node: {runtime}"));
+        let metrics = http::get(&format!("http://{}:8081/metrics", pod.ip))?;
+        let families = metrics.lines().filter(|line| line.starts_with("# TYPE")).count();
+        self.report.check(families > 10, format!("{families} families of metrics on the admin port"));
+        let aot = metrics.lines().any(|line| line.starts_with("endcap_aot") && line.ends_with(" 1"));
+        self.report.check(aot, "endcap_aot is 1");
+
+        let limit = container::memory_limit(&self.node, &pod.container)?;
+        self.report.check(limit == 1 << 30, format!("the kernel limits its memory to {} MiB", limit >> 20));
+        let process = container::process(&self.node, &pod.container)?;
+        let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+        let line =
+            |name: &str| status.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+        self.report.check(line("Uid:").contains("65532"), format!("it is not root: {}", line("Uid:")));
+        self.report.check(
+            line("CapEff:").ends_with("0000000000000000"),
+            format!("no capability: {}", line("CapEff:")),
+        );
+        self.report.check(line("NoNewPrivs:").ends_with('1'), line("NoNewPrivs:"));
+        self.report
+            .check(line("Seccomp:").ends_with('2'), format!("filtered system calls: {}", line("Seccomp:")));
+        let written = std::fs::write(format!("/proc/{process}/root/etc/x"), "x");
+        self.report.check(written.is_err(), "its root cannot be written to, not even by root");
+
+        let memory = container::memory(&self.node, &pod.container)?;
+        let (process, shim) = (memory.process >> 20, memory.shim >> 20);
+        self.report.note(format!("memory: {process} MiB the service, {shim} MiB containerd's shim"));
+        Ok(())
+    }
+
+    fn kill(&mut self, name: &str) -> anyhow::Result<()> {
+        self.report.step("a killed process comes back");
+        let before = kubelet::state(name)?.context("the pod is gone")?;
+        let process = container::process(&self.node, &before.container)?;
+        let begun = Instant::now();
+        let killed = std::process::Command::new("kill").args(["-KILL", &process.to_string()]).status()?;
+        anyhow::ensure!(killed.success(), "kill {process}: {killed}");
+        // The service's own word, not the kubelet's: it answers again before the kubelet has asked.
+        let url = format!("http://{}:8081/readyz", before.ip);
+        while container::process(&self.node, &before.container).is_ok_and(|now| now == process) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        while http::get(&url).is_err() {
+            anyhow::ensure!(begun.elapsed() < FAILOVER, "{name} did not come back within {FAILOVER:?}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let took = begun.elapsed();
+        let (after, known) =
+            kubelet::wait(name, "ready again", |pod| pod.ready && pod.restarts > before.restarts)?;
+        self.report.check(after.ip == before.ip, "at the same address");
+        self.report.check(
+            took < FAILOVER,
+            format!(
+                "kill to ready: {} ms; the kubelet knows {} ms later (goal: under 2 s)",
+                took.as_millis(),
+                known.as_millis()
+            ),
+        );
+        Ok(())
+    }
+
+    /// A new image, pod by pod, as a Deployment with maxSurge 1 and maxUnavailable 0 does, under load.
+    fn roll(&mut self, old: &[String]) -> anyhow::Result<Vec<String>> {
+        self.report.step("a new image under load");
+        let load = Load::start(ADDRESS)?;
+        std::thread::sleep(AROUND);
+        let mut new = Vec::new();
+        for (number, gone) in old.iter().enumerate() {
+            let name = format!("endcap-next-{}", number + 1);
+            let (state, took) = self.add(&name, &self.settings.next_digest.clone())?;
+            self.report.note(format!("{name} is ready at {} after {} ms", state.ip, took.as_millis()));
+            let took = self.delete(gone)?;
+            self.report
+                .check(took < GOODBYE, format!("{gone} ended {} ms after its deletion", took.as_millis()));
+            new.push(name);
+        }
+        std::thread::sleep(AROUND);
+        let outcome = load.finish()?;
+        self.report_load("during the update", &outcome);
+        Ok(new)
+    }
+
+    /// Deletes a pod. The balancer hears of it only after a while, as a Service's endpoints do.
+    fn delete(&mut self, name: &str) -> anyhow::Result<Duration> {
+        let state = kubelet::state(name)?.context("the pod is gone")?;
+        let process = container::process(&self.node, &state.container)?;
+        let begun = Instant::now();
+        kubelet::delete(&self.node, name)?;
+        std::thread::sleep(ENDPOINT_LAG);
+        self.balancer.remove(&state.ip)?;
+        while std::path::Path::new(&format!("/proc/{process}")).exists() {
+            anyhow::ensure!(begun.elapsed() < FAILOVER, "{name} does not end");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(begun.elapsed())
+    }
+
+    fn report_load(&mut self, when: &str, outcome: &Outcome) {
+        let [p50, p99] = [50.0, 99.0].map(|at| outcome.latency.value_at_percentile(at) as f64 / 1000.0);
+        let rate = outcome.answered as f64 / outcome.seconds;
+        self.report.note(format!("{when}: {rate:.0} requests/s, p50 {p50:.2} ms, p99 {p99:.2} ms"));
+        for example in &outcome.examples {
+            self.report.note(format!("failed: {example}"));
+        }
+        self.report.check(outcome.answered > 1000, format!("{} requests answered {when}", outcome.answered));
+        self.report.check(outcome.failed == 0, format!("{} requests failed {when}", outcome.failed));
+    }
+
+    /// What an operator may get wrong ends with a line that says what, or is served without.
+    fn refusals(&mut self) -> anyhow::Result<()> {
+        self.report.step("what is wrong is said");
+        let image = self.image(&self.settings.next_digest);
+        let (mut pod, _) = self.manifests.pod("wrong-path", &image)?;
+        set_variable(&mut pod, "MODEL_PATH", "/absent.wasm");
+        kubelet::add(&self.node, &pod)?;
+        let (state, _) = kubelet::wait("wrong-path", "ended", |pod| pod.exit_code.is_some())?;
+        let log = self.log("wrong-path");
+        // The service ends with code 2; crun 1.21 passes on no code of a Wasm program.
+        self.report.check(
+            !state.ready,
+            format!("a wrong MODEL_PATH ends the start; the kubelet sees code {:?}", state.exit_code),
+        );
+        self.report.check(log.contains("/absent.wasm"), format!("its log names it: {}", last_line(&log)));
+        kubelet::delete(&self.node, "wrong-path")?;
+
+        let (mut pod, _) = self.manifests.pod("no-plugin", &image)?;
+        set_variable(&mut pod, "WASMEDGE_PLUGIN_PATH", "/opt/endcap/plugins/absent.so");
+        kubelet::add(&self.node, &pod)?;
+        let (state, _) = kubelet::wait("no-plugin", "ready", |pod| pod.ready && !pod.ip.is_empty())?;
+        let answer = http::get(&format!("http://{}:8080/api/popular?n=3", state.ip))?;
+        self.report.check(answer.contains("\"items\""), "without the plugin it still serves");
+        kubelet::delete(&self.node, "no-plugin")?;
+        Ok(())
+    }
+
+    /// The log of a pod's container, as the node keeps it.
+    fn log(&self, name: &str) -> String {
+        let mut text = String::new();
+        let Ok(pods) = std::fs::read_dir(self.node.path("/var/log/pods")) else { return text };
+        for pod in pods.flatten().filter(|pod| pod.file_name().to_string_lossy().contains(name)) {
+            let Ok(files) = std::fs::read_dir(pod.path().join("endcap")) else { continue };
+            for file in files.flatten() {
+                text += &std::fs::read_to_string(file.path()).unwrap_or_default();
+            }
+        }
+        text
+    }
+
+    /// The last pods, one of them under load, so that nothing is dropped by a deletion alone.
+    fn goodbye(&mut self, pods: &[String]) -> anyhow::Result<()> {
+        self.report.step("a deleted pod drops nothing");
+        let load = Load::start(ADDRESS)?;
+        std::thread::sleep(AROUND);
+        let took = self.delete(&pods[0])?;
+        std::thread::sleep(AROUND);
+        let outcome = load.finish()?;
+        self.report_load("around a deletion", &outcome);
+        self.report
+            .check(took < GOODBYE, format!("{} ended {} ms after its deletion", pods[0], took.as_millis()));
+        for pod in &pods[1..] {
+            self.delete(pod)?;
+        }
+        Ok(())
+    }
+}
+
+fn last_line(text: &str) -> &str {
+    text.lines().last().unwrap_or_default()
+}
+
+/// containerd's configuration as on a K3s node whose handler `handler` is this crun; the default here, because without
+/// an API server a pod's class has no handler.
+fn containerd(handler: &str, crun: &str) -> String {
+    let runtime = format!("plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.\"{handler}\"");
+    format!(
+        "version = 2\n\
+         [plugins.\"io.containerd.grpc.v1.cri\"]\n\
+         sandbox_image = \"{}\"\n\
+         # Root of a machine that is itself a guest may not lower it; a node's may.\n\
+         restrict_oom_score_adj = true\n\
+         [plugins.\"io.containerd.grpc.v1.cri\".containerd]\n\
+         default_runtime_name = \"{handler}\"\n\
+         [{runtime}]\n\
+         runtime_type = \"io.containerd.runc.v2\"\n\
+         pod_annotations = [\"module.wasm.image/*\", \"run.oci.handler\"]\n\
+         [{runtime}.options]\n\
+         BinaryName = \"{crun}\"\n\
+         [plugins.\"io.containerd.grpc.v1.cri\".cni]\n\
+         bin_dir = \"/usr/lib/cni\"\n\
+         conf_dir = \"/etc/cni/net.d\"\n",
+        pause::REFERENCE
+    )
+}
+
+/// A network of pods on a bridge, in the namespace of this run alone.
+fn network() -> Value {
+    json!({
+        "cniVersion": "1.0.0",
+        "name": "pods",
+        "plugins": [
+            {
+                "type": "bridge",
+                "bridge": "pods0",
+                "isGateway": true,
+                "ipMasq": false,
+                "ipam": { "type": "host-local", "ranges": [[{ "subnet": "10.88.0.0/24" }]] },
+            },
+            { "type": "loopback" },
+        ],
+    })
+}

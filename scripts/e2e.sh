@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Runs the manifests' pods for real: containerd 1.7.24, crun with WasmEdge 0.14.1, the kubelet of Kubernetes 1.30.4, the
+# image of `make image`, the plugin of `make plugin`; under load, through a kill, an update and deletions. Takes a minute
+# or two once everything is built. Needs root, and changes nothing of the machine: all of it is in namespaces of its own.
+#
+# OVERLAY=name     which manifests (default base; dist/manifests/NAME.yaml)
+# KEEP=1           keep the node's files when all went well (they are kept where something failed)
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+SELF=e2e
+load_env
+cd "$ROOT"
+
+[[ $(id -u) == 0 ]] || die "containers need root here" "run: sudo make e2e, or look at single parts with make image and make manifests"
+need unshare "to give the containers a machine of their own" "install util-linux"
+need ip "for the network of that machine" "install iproute2"
+overlay=${OVERLAY:-base}
+manifests=$DIST/manifests/$overlay.yaml
+[[ -r $manifests ]] || die "there is no $manifests" "run: make manifests; or choose another OVERLAY"
+name=registry.example/endcap/service
+
+cargo build --release --locked -p endcap-e2e -p endcap-models
+work=$ROOT/target/e2e
+mkdir -p "$work"
+# A node of an earlier run, of which nothing can be mounted any more: its namespace is gone.
+rm -rf --one-file-system "$work/node" "$work/logs"
+mkdir -p "$work/node" "$work/logs"
+
+model=$DIST/model.wasm
+[[ -r $model ]] || model=$DIST/demo/model.wasm
+# A second image of other bytes: what a new version is to containerd and to a Deployment.
+target/release/endcap-model image --app dist/app-aot.wasm --model "$model" --out "$work/next.tar" \
+    --reference "$name:next" --image-version next --json >"$work/next.json"
+cc -Os -static -s -o "$work/pause" k3s-manifests/e2e/pause.c
+target/release/endcap-e2e pause "$work/pause" "$work/pause.tar"
+digest() { sed -n 's/^ *"digest": "\(.*\)",\{0,1\}$/\1/p' "$1"; }
+
+say "a machine of its own for $overlay; logs in target/e2e/logs"
+begun=$(now_ms)
+status=0
+timeout --kill-after=10 600 unshare --mount --net --pid --fork --kill-child --mount-proc \
+    scripts/cluster/enter.sh "$work/node" "$ROOT/target/release/endcap-e2e" run --root "$work/node/root" \
+    --logs "$work/logs" --manifests "$manifests" --base "$name" --pause "$work/pause.tar" \
+    --image "$DIST/image.tar" --digest "$(digest "$DIST/image.json")" \
+    --next-image "$work/next.tar" --next-digest "$(digest "$work/next.json")" \
+    --kubelet /usr/local/bin/kubelet --crun /usr/bin/crun --haproxy "$CACHE/bin/haproxy" || status=$?
+if ((status != 0)); then
+    for log in "$work"/logs/*.log; do
+        printf '\n--- the end of %s\n' "${log#"$ROOT/"}" >&2
+        tail -n 15 "$log" >&2
+    done
+    die "the end-to-end checks failed (status $status)" "the node's logs are in target/e2e/logs, its files in target/e2e/node"
+fi
+[[ -n ${KEEP:-} ]] || rm -rf --one-file-system "$work/node"
+say "all of it passed in $(seconds_since "$begun") s"
