@@ -32,6 +32,14 @@ model=$DIST/model.wasm
 # A second image of other bytes: what a new version is to containerd and to a Deployment.
 target/release/endcap-model image --app dist/app-aot.wasm --model "$model" --out "$work/next.tar" \
     --reference "$name:next" --image-version next --json >"$work/next.json"
+# As WasmEdge 0.15 or newer would compile it: 0.14.1 interprets it.
+target/release/endcap-e2e other-aot dist/app-aot.wasm "$work/other-aot.wasm"
+target/release/endcap-model image --app "$work/other-aot.wasm" --model "$model" --out "$work/other-aot.tar" \
+    --reference "$name:other-aot" --interpreted --json >"$work/other-aot.json"
+# The image's files, for a run without a container.
+mkdir -p "$work/files"
+cp -- dist/app-aot.wasm "$work/files/app.wasm"
+cp -- "$model" "$work/files/model.wasm"
 cc -Os -static -s -o "$work/pause" k3s-manifests/e2e/pause.c
 target/release/endcap-e2e pause "$work/pause" "$work/pause.tar"
 digest() { sed -n 's/^ *"digest": "\(.*\)",\{0,1\}$/\1/p' "$1"; }
@@ -44,6 +52,9 @@ timeout --kill-after=10 600 unshare --mount --net --pid --fork --kill-child --mo
     --logs "$work/logs" --manifests "$manifests" --base "$name" --pause "$work/pause.tar" \
     --image "$DIST/image.tar" --digest "$(digest "$DIST/image.json")" \
     --next-image "$work/next.tar" --next-digest "$(digest "$work/next.json")" \
+    --other-aot-image "$work/other-aot.tar" --other-aot-digest "$(digest "$work/other-aot.json")" \
+    --component "$DIST/component.tar" --component-digest "$(digest "$DIST/component.json")" \
+    --wasmedge "$WASMEDGE" --files "$work/files" \
     --kubelet /usr/local/bin/kubelet --crun /usr/bin/crun --haproxy "$CACHE/bin/haproxy" || status=$?
 if ((status != 0)); then
     for log in "$work"/logs/*.log; do

@@ -3,7 +3,7 @@
 # root and without changing the system:
 #
 #   containerd 1.7.24, crun 1.21 with WasmEdge 0.14.1, CNI plugins, HAProxy,
-#   docker-registry, skopeo, Prometheus with promtool      Debian's (suite trixie), as a root folder that a
+#   docker-registry, skopeo, wrk, Prometheus, promtool     Debian's (suite trixie), as a root folder that a
 #                                                          private namespace can enter
 #   the kubelet of Kubernetes 1.30.4                       built by Go from its module
 #
@@ -19,7 +19,7 @@ SELF=setup-cluster
 trap 'say "stopped at line $LINENO: $BASH_COMMAND"' ERR
 
 # Raise this when anything below changes what lands in .cache.
-VERSION=1
+VERSION=2
 # What K3s 1.30.4+k3s1 and the design name; the suite has these and no others.
 CONTAINERD_VERSION=1.7.24
 CRUN_VERSION=1.21
@@ -44,7 +44,7 @@ begun=$(now_ms)
 
 cluster-packages() {
     suite_download "$NAME" "containerd=$CONTAINERD_VERSION*" "crun=$CRUN_VERSION*" "libwasmedge0=$WASMEDGE_VERSION*" \
-        containernetworking-plugins haproxy docker-registry skopeo prometheus promtool -- base-files
+        containernetworking-plugins haproxy docker-registry skopeo prometheus promtool wrk -- base-files
 }
 # What maintainer scripts would have done: the links of a merged /usr come with base-files, the rest is few folders.
 cluster-packages-finish() {

@@ -15,12 +15,16 @@ mod load;
 mod manifest;
 mod node;
 mod pause;
+mod registry;
 mod report;
+mod speed;
+mod starts;
 mod steps;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 /// End-to-end checks on containerd.
@@ -39,6 +43,13 @@ enum Command {
         /// Archive to write.
         out: PathBuf,
     },
+    /// Copy a compiled program as another version of WasmEdge would have compiled it: 0.14.1 interprets it.
+    OtherAot {
+        /// The program.
+        program: PathBuf,
+        /// File to write.
+        out: PathBuf,
+    },
     /// Run all steps.
     Run(Box<steps::Settings>),
 }
@@ -46,6 +57,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Pause { program, out } => pause::write(&program, &out).map(|()| true),
+        Command::OtherAot { program, out } => other_aot(&program, &out).map(|()| true),
         Command::Run(settings) => steps::run(&settings),
     };
     match done {
@@ -56,4 +68,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Sets the version of the section of compiled code to the one that follows.
+fn other_aot(program: &Path, out: &Path) -> anyhow::Result<()> {
+    const SECTION: &[u8] = b"\x08wasmedge\x01";
+    let mut bytes = std::fs::read(program).with_context(|| program.display().to_string())?;
+    let at = bytes.windows(SECTION.len()).rposition(|window| window == SECTION);
+    let at = at.with_context(|| format!("{} holds no compiled code of version 1", program.display()))?;
+    bytes[at + SECTION.len() - 1] = 2;
+    std::fs::write(out, bytes).with_context(|| out.display().to_string())
 }

@@ -15,6 +15,7 @@ use crate::manifest::{Manifests, set_variable};
 use crate::node::Node;
 use crate::pause;
 use crate::report::Report;
+use crate::{registry, speed, starts};
 
 /// Failover, by the project's brief.
 const FAILOVER: Duration = Duration::from_secs(30);
@@ -51,6 +52,24 @@ pub(crate) struct Settings {
     /// Its digest.
     #[arg(long)]
     next_digest: String,
+    /// Archive of an image whose program another WasmEdge compiled.
+    #[arg(long)]
+    other_aot_image: PathBuf,
+    /// Its digest.
+    #[arg(long)]
+    other_aot_digest: String,
+    /// Archive of the component.
+    #[arg(long)]
+    component: PathBuf,
+    /// Its digest.
+    #[arg(long)]
+    component_digest: String,
+    /// WasmEdge's own program, here.
+    #[arg(long)]
+    wasmedge: PathBuf,
+    /// Folder of the image's files, for a run without a container.
+    #[arg(long)]
+    files: PathBuf,
     /// The images' name without tag.
     #[arg(long)]
     base: String,
@@ -78,8 +97,11 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<bool> {
         settings,
     };
     run.node_up()?;
+    run.registry()?;
+    run.starts()?;
     let pods = run.first_pods()?;
     run.inside(&pods[0])?;
+    run.speed(&pods[0])?;
     run.kill(&pods[0])?;
     let pods = run.roll(&pods)?;
     run.refusals()?;
@@ -111,7 +133,7 @@ impl Run<'_> {
         let took = self.node.wait("containerd", |node| node.ctr(&["version"]).is_ok())?;
         self.report.note(format!("containerd answers after {} ms", took.as_millis()));
         self.node.import(&self.settings.pause, None)?;
-        for archive in [&self.settings.image, &self.settings.next_image] {
+        for archive in [&self.settings.image, &self.settings.next_image, &self.settings.other_aot_image] {
             self.node.import(archive, Some(&self.settings.base))?;
         }
         let images = self.node.ctr(&["images", "ls", "-q"])?;
@@ -124,6 +146,27 @@ impl Run<'_> {
         let took = self.node.wait("the kubelet", |_| kubelet::is_up())?;
         self.report.note(format!("the kubelet answers after {} ms", took.as_millis()));
         Ok(())
+    }
+
+    fn registry(&mut self) -> anyhow::Result<()> {
+        self.report.step("a registry");
+        let settings = self.settings;
+        let image = (settings.image.as_path(), settings.digest.as_str());
+        let component = (settings.component.as_path(), settings.component_digest.as_str());
+        registry::check(&mut self.node, &mut self.report, image, component)
+    }
+
+    fn starts(&mut self) -> anyhow::Result<()> {
+        self.report.step("starts");
+        starts::measure(&self.node, &self.report, &self.image(&self.settings.digest), &self.settings.crun)
+    }
+
+    fn speed(&mut self, name: &str) -> anyhow::Result<()> {
+        self.report.step("speed in the container");
+        let state = kubelet::state(name)?.context("the pod is gone")?;
+        let (pod, _) = self.manifests.pod(name, "any")?;
+        let plain = (self.settings.wasmedge.as_path(), self.settings.files.as_path());
+        speed::compare(&self.node, &self.report, &state, &pod, plain)
     }
 
     /// Adds a pod, waits for it, and lets requests come.
@@ -282,14 +325,56 @@ impl Run<'_> {
         self.report.check(log.contains("/absent.wasm"), format!("its log names it: {}", last_line(&log)));
         kubelet::delete(&self.node, "wrong-path")?;
 
-        let (mut pod, _) = self.manifests.pod("no-plugin", &image)?;
-        set_variable(&mut pod, "WASMEDGE_PLUGIN_PATH", "/opt/endcap/plugins/absent.so");
+        let (mut pod, _) = self.manifests.pod("no-model", &image)?;
+        set_variable(&mut pod, "MODEL_PATH", "/app.wasm");
         kubelet::add(&self.node, &pod)?;
-        let (state, _) = kubelet::wait("no-plugin", "ready", |pod| pod.ready && !pod.ip.is_empty())?;
-        let answer = http::get(&format!("http://{}:8080/api/popular?n=3", state.ip))?;
-        self.report.check(answer.contains("\"items\""), "without the plugin it still serves");
-        kubelet::delete(&self.node, "no-plugin")?;
+        kubelet::wait("no-model", "ended", |pod| pod.exit_code.is_some())?;
+        let log = self.log("no-model");
+        self.report.check(
+            log.contains("start_failed"),
+            format!("a file that is no model, too: {}", last_line(&log)),
+        );
+        kubelet::delete(&self.node, "no-model")?;
+
+        self.node.write("/opt/endcap/wasmedge/plugins/broken.so", "of another version, or damaged")?;
+        for (what, plugin) in [("absent", "absent.so"), ("broken", "broken.so")] {
+            let path = format!("/opt/endcap/plugins/{plugin}");
+            let (state, _) =
+                self.serves(what, &image, |pod| set_variable(pod, "WASMEDGE_PLUGIN_PATH", &path))?;
+            let answer = http::get(&format!("http://{}:8080/api/popular?n=3", state.ip))?;
+            self.report
+                .check(answer.contains("\"items\""), format!("with the plugin {what} it still serves"));
+            kubelet::delete(&self.node, what)?;
+        }
+
+        let image = self.image(&self.settings.other_aot_digest);
+        let (state, took) = self.serves("interpreted", &image, |_| ())?;
+        let metrics = http::get(&format!("http://{}:8081/metrics", state.ip))?;
+        let aot = metrics.lines().any(|line| line.starts_with("endcap_aot") && line.ends_with(" 0"));
+        self.report.check(
+            aot,
+            format!(
+                "compiled by another WasmEdge it runs, ready after {} ms, with endcap_aot 0",
+                took.as_millis()
+            ),
+        );
+        let log = self.log("interpreted");
+        self.report.check(log.contains("\"aot\":false"), "and its log says so");
+        kubelet::delete(&self.node, "interpreted")?;
         Ok(())
+    }
+
+    /// A pod beside those of the Deployment, to which the balancer sends nothing.
+    fn serves(
+        &self,
+        name: &str,
+        image: &str,
+        change: impl Fn(&mut Value),
+    ) -> anyhow::Result<(PodState, Duration)> {
+        let (mut pod, _) = self.manifests.pod(name, image)?;
+        change(&mut pod);
+        kubelet::add(&self.node, &pod)?;
+        kubelet::wait(name, "ready", |pod| pod.ready && !pod.ip.is_empty())
     }
 
     /// The log of a pod's container, as the node keeps it.
