@@ -19,6 +19,7 @@ overlay=${OVERLAY:-base}
 manifests=$DIST/manifests/$overlay.yaml
 [[ -r $manifests ]] || die "there is no $manifests" "run: make manifests; or choose another OVERLAY"
 name=registry.example/endcap/service
+scripts/manifests.sh node-bundle
 
 cargo build --release --locked -p endcap-e2e -p endcap-models
 work=$ROOT/target/e2e
@@ -55,7 +56,7 @@ timeout --kill-after=10 600 unshare --mount --net --pid --fork --kill-child --mo
     --other-aot-image "$work/other-aot.tar" --other-aot-digest "$(digest "$work/other-aot.json")" \
     --component "$DIST/component.tar" --component-digest "$(digest "$DIST/component.json")" \
     --wasmedge "$WASMEDGE" --files "$work/files" \
-    --kubelet /usr/local/bin/kubelet --crun /usr/bin/crun --haproxy "$CACHE/bin/haproxy" || status=$?
+    --kubelet /usr/local/bin/kubelet --runtime "$DIST/node/containerd.tmpl" --haproxy "$CACHE/bin/haproxy" || status=$?
 if ((status != 0)); then
     for log in "$work"/logs/*.log; do
         printf '\n--- the end of %s\n' "${log#"$ROOT/"}" >&2

@@ -41,9 +41,9 @@ if [[ -n $controllers ]]; then
 else
     mount -t cgroup2 cgroup2 "$NODE_ROOT/sys/fs/cgroup"
 fi
-# What node/setup-node.sh lays on a node: the plugin; and the kubelet, which K3s has inside.
-mkdir -p "$NODE_ROOT"/{opt/endcap/wasmedge/plugins,usr/local/bin}
-cp -- "$DIST/plugins/libwasmedgePluginWasiNN.so" "$NODE_ROOT/opt/endcap/wasmedge/plugins/"
+# What an operator does on a node; and the kubelet, which K3s has inside.
+"$DIST/node/setup-node.sh" install --root "$NODE_ROOT" --from "$DIST/node/bundle"
+mkdir -p "$NODE_ROOT/usr/local/bin"
 cp -- "$CACHE/go/bin/kubelet" "$NODE_ROOT/usr/local/bin/"
 ip link set lo up
 # A kubelet takes the address of the default route for the node's.

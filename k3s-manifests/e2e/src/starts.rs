@@ -10,11 +10,13 @@ use crate::report::Report;
 
 /// Starts, of which the median counts.
 const STARTS: usize = 50;
+/// What node/setup-node.sh installs.
+const CRUN: &str = "/opt/endcap/wasmedge/bin/crun";
 /// Goal for the guest's own part, in milliseconds.
 const GOAL_MS: f64 = 10.0;
 
 /// Measures `ctr run` and, by the service's own clock, what of it is the guest's.
-pub(crate) fn measure(node: &Node, report: &Report, image: &str, crun: &str) -> anyhow::Result<()> {
+pub(crate) fn measure(node: &Node, report: &Report, image: &str) -> anyhow::Result<()> {
     let (mut whole, mut guest) = (Vec::new(), Vec::new());
     for number in 0..STARTS {
         let name = format!("start-{number}");
@@ -28,7 +30,7 @@ pub(crate) fn measure(node: &Node, report: &Report, image: &str, crun: &str) -> 
                     "run",
                     "--rm",
                     "--runc-binary",
-                    crun,
+                    CRUN,
                     "--annotation",
                     "module.wasm.image/variant=compat-smart",
                     "--env",

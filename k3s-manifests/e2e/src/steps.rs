@@ -79,9 +79,9 @@ pub(crate) struct Settings {
     /// The kubelet, in the node.
     #[arg(long)]
     kubelet: String,
-    /// crun, in the node.
+    /// The template of the node's runtimes: k3s-manifests/node/containerd.tmpl.
     #[arg(long)]
-    crun: String,
+    runtime: PathBuf,
     /// HAProxy, here.
     #[arg(long)]
     haproxy: PathBuf,
@@ -125,7 +125,8 @@ impl Run<'_> {
     fn node_up(&mut self) -> anyhow::Result<()> {
         self.report.step("containerd and a kubelet");
         let handler = self.manifests.handler()?.to_owned();
-        self.node.write("/etc/containerd/config.toml", &containerd(&handler, &self.settings.crun))?;
+        let runtime = std::fs::read_to_string(&self.settings.runtime)?;
+        self.node.write("/etc/containerd/config.toml", &containerd(&handler, &runtime))?;
         self.node.write("/etc/cni/net.d/10-pods.conflist", &network().to_string())?;
         self.node.write("/etc/kubernetes/kubelet.json", &kubelet::configuration().to_string())?;
         std::fs::create_dir_all(self.node.path("/etc/kubernetes/manifests"))?;
@@ -158,7 +159,7 @@ impl Run<'_> {
 
     fn starts(&mut self) -> anyhow::Result<()> {
         self.report.step("starts");
-        starts::measure(&self.node, &self.report, &self.image(&self.settings.digest), &self.settings.crun)
+        starts::measure(&self.node, &self.report, &self.image(&self.settings.digest))
     }
 
     fn speed(&mut self, name: &str) -> anyhow::Result<()> {
@@ -412,10 +413,12 @@ fn last_line(text: &str) -> &str {
     text.lines().last().unwrap_or_default()
 }
 
-/// containerd's configuration as on a K3s node whose handler `handler` is this crun; the default here, because without
-/// an API server a pod's class has no handler.
-fn containerd(handler: &str, crun: &str) -> String {
-    let runtime = format!("plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.\"{handler}\"");
+/// containerd's configuration: around the runtime that the node's template adds, what K3s's own one says; and that
+/// runtime as the default, because without an API server a pod's class has no handler.
+fn containerd(handler: &str, template: &str) -> String {
+    // The template's conditions ask what K3s has found by itself: here there is no K3s.
+    let runtime: Vec<&str> = template.lines().filter(|line| !line.starts_with("{{")).collect();
+    let runtime = runtime.join("\n").replace("@HANDLER@", handler).replace("{{ .SystemdCgroup }}", "false");
     format!(
         "version = 2\n\
          [plugins.\"io.containerd.grpc.v1.cri\"]\n\
@@ -424,14 +427,10 @@ fn containerd(handler: &str, crun: &str) -> String {
          restrict_oom_score_adj = true\n\
          [plugins.\"io.containerd.grpc.v1.cri\".containerd]\n\
          default_runtime_name = \"{handler}\"\n\
-         [{runtime}]\n\
-         runtime_type = \"io.containerd.runc.v2\"\n\
-         pod_annotations = [\"module.wasm.image/*\", \"run.oci.handler\"]\n\
-         [{runtime}.options]\n\
-         BinaryName = \"{crun}\"\n\
          [plugins.\"io.containerd.grpc.v1.cri\".cni]\n\
          bin_dir = \"/usr/lib/cni\"\n\
-         conf_dir = \"/etc/cni/net.d\"\n",
+         conf_dir = \"/etc/cni/net.d\"\n\
+         {runtime}\n",
         pause::REFERENCE
     )
 }
