@@ -25,6 +25,8 @@ const GOODBYE: Duration = Duration::from_secs(2);
 const ENDPOINT_LAG: Duration = Duration::from_millis(300);
 /// Load around each change.
 const AROUND: Duration = Duration::from_secs(2);
+/// What the node set-up lays beside WasmEdge.
+const PLUGIN: &str = "libwasmedgePluginWasiNN.so";
 /// Pods of the service, as many as the manifests' least.
 const REPLICAS: usize = 2;
 
@@ -199,9 +201,6 @@ impl Run<'_> {
         let pod = kubelet::state(name)?.context("the pod is gone")?;
         let model: Value = serde_json::from_str(&http::get(&format!("http://{}:8080/v1/model", pod.ip))?)?;
         self.report.check(model["aot"] == true, "the service runs compiled code");
-        let runtime = &model["inference"]["runtime"];
-        self.report
-            .check(runtime == "wasi-nn/witx", format!("inference by the plugin of the node: {runtime}"));
         let metrics = http::get(&format!("http://{}:8081/metrics", pod.ip))?;
         let families = metrics.lines().filter(|line| line.starts_with("# TYPE")).count();
         self.report.check(families > 10, format!("{families} families of metrics on the admin port"));
@@ -211,6 +210,8 @@ impl Run<'_> {
         let limit = container::memory_limit(&self.node, &pod.container)?;
         self.report.check(limit == 1 << 30, format!("the kernel limits its memory to {} MiB", limit >> 20));
         let process = container::process(&self.node, &pod.container)?;
+        let maps = std::fs::read_to_string(format!("/proc/{process}/maps"))?;
+        self.report.check(maps.contains(PLUGIN), format!("the runtime has loaded the node's {PLUGIN}"));
         let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
         let line =
             |name: &str| status.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
@@ -345,6 +346,9 @@ impl Run<'_> {
             let answer = http::get(&format!("http://{}:8080/api/popular?n=3", state.ip))?;
             self.report
                 .check(answer.contains("\"items\""), format!("with the plugin {what} it still serves"));
+            let process = container::process(&self.node, &state.container)?;
+            let maps = std::fs::read_to_string(format!("/proc/{process}/maps"))?;
+            self.report.check(!maps.contains(PLUGIN), format!("and has none: {plugin} is not {PLUGIN}"));
             kubelet::delete(&self.node, what)?;
         }
 
