@@ -3,7 +3,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-cluster image manifests policy-test monitoring-test e2e guest component plugin host tools run demo test lint deny fuzz race bench bench-http bench-start bench-ratio bench-encoder bench-engines bench-calls vmis-check clean distclean
+.PHONY: help setup setup-tests setup-cluster image manifests policy-test monitoring-test e2e e2e-cluster guest component plugin host tools run demo test lint deny fuzz race bench bench-http bench-start bench-ratio bench-encoder bench-engines bench-calls vmis-check clean distclean
 # Two cargos at once only wait for each other.
 .NOTPARALLEL:
 
@@ -53,8 +53,12 @@ monitoring-test: setup-cluster setup-tests guest plugin tools ## rules under pro
 	@scripts/monitoring.sh test
 	@scripts/monitoring.sh live
 
-e2e: setup-cluster plugin image manifests ## the manifests' pods on real containerd, under load (root; OVERLAY=name KEEP=1)
+e2e: setup-cluster setup-tests plugin image manifests ## the manifests' pods on real containerd, under load (root; OVERLAY=name KEEP=1)
 	@scripts/e2e.sh
+
+e2e-cluster: setup-cluster setup-tests plugin image manifests ## a whole Kubernetes 1.30 on one node: kubectl apply -k and what comes after (root)
+	@scripts/setup-cluster.sh server
+	@scripts/e2e.sh cluster
 
 test: setup-tests guest component plugin ## all tests (ENDCAP_DATA=folder ARGS="...")
 	@scripts/test.sh

@@ -3,7 +3,10 @@
 # image of `make image`, the plugin of `make plugin`; under load, through a kill, an update and deletions. Takes a minute
 # or two once everything is built. Needs root, and changes nothing of the machine: all of it is in namespaces of its own.
 #
-# OVERLAY=name     which manifests (default base; dist/manifests/NAME.yaml)
+#   e2e.sh           the pods, by a kubelet without an API server
+#   e2e.sh cluster   a whole cluster of one node: kubectl apply -k, updates, quota, evictions, volumes, autoscaling
+#
+# OVERLAY=name     which manifests (default base; dist/manifests/NAME.yaml); not for `cluster`, which tries all
 # KEEP=1           keep the node's files when all went well (they are kept where something failed)
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -11,6 +14,8 @@ set -euo pipefail
 SELF=e2e
 load_env
 cd "$ROOT"
+what=${1:-pods}
+[[ $what == pods || $what == cluster ]] || die "'$what' is not known" "run: scripts/e2e.sh, or scripts/e2e.sh cluster"
 
 [[ $(id -u) == 0 ]] || die "containers need root here" "run: sudo make e2e, or look at single parts with make image and make manifests"
 need unshare "to give the containers a machine of their own" "install util-linux"
@@ -22,7 +27,9 @@ name=registry.example/endcap/service
 scripts/manifests.sh node-bundle
 
 cargo build --release --locked -p endcap-e2e -p endcap-models
-work=$ROOT/target/e2e
+# A model whose ranker runs as ONNX, in the plugin.
+ranked=$(scripts/monitoring.sh model)
+work=$ROOT/target/e2e/$what
 mkdir -p "$work"
 # A node of an earlier run, of which nothing can be mounted any more: its namespace is gone.
 rm -rf --one-file-system "$work/node" "$work/logs"
@@ -31,7 +38,7 @@ mkdir -p "$work/node" "$work/logs"
 model=$DIST/model.wasm
 [[ -r $model ]] || model=$DIST/demo/model.wasm
 # A second image of other bytes: what a new version is to containerd and to a Deployment.
-target/release/endcap-model image --app dist/app-aot.wasm --model "$model" --out "$work/next.tar" \
+target/release/endcap-model image --app dist/app-aot.wasm --model "$ranked" --out "$work/next.tar" \
     --reference "$name:next" --image-version next --json >"$work/next.json"
 # As WasmEdge 0.15 or newer would compile it: 0.14.1 interprets it.
 target/release/endcap-e2e other-aot dist/app-aot.wasm "$work/other-aot.wasm"
@@ -45,24 +52,40 @@ cc -Os -static -s -o "$work/pause" k3s-manifests/e2e/pause.c
 target/release/endcap-e2e pause "$work/pause" "$work/pause.tar"
 digest() { sed -n 's/^ *"digest": "\(.*\)",\{0,1\}$/\1/p' "$1"; }
 
-say "a machine of its own for $overlay; logs in target/e2e/logs"
+say "a machine of its own; logs in target/e2e/$what/logs"
 begun=$(now_ms)
 status=0
-timeout --kill-after=10 600 unshare --mount --net --pid --fork --kill-child --mount-proc \
-    scripts/cluster/enter.sh "$work/node" "$ROOT/target/release/endcap-e2e" run --root "$work/node/root" \
-    --logs "$work/logs" --manifests "$manifests" --base "$name" --pause "$work/pause.tar" \
-    --image "$DIST/image.tar" --digest "$(digest "$DIST/image.json")" \
-    --next-image "$work/next.tar" --next-digest "$(digest "$work/next.json")" \
-    --other-aot-image "$work/other-aot.tar" --other-aot-digest "$(digest "$work/other-aot.json")" \
-    --component "$DIST/component.tar" --component-digest "$(digest "$DIST/component.json")" \
-    --wasmedge "$WASMEDGE" --files "$work/files" \
-    --kubelet /usr/local/bin/kubelet --runtime "$DIST/node/containerd.tmpl" --haproxy "$CACHE/bin/haproxy" || status=$?
+# in_node COMMAND...: with the node's root made, as the first process of its own namespaces.
+in_node() {
+    timeout --kill-after=10 900 unshare --mount --net --pid --fork --kill-child --mount-proc \
+        scripts/cluster/enter.sh "$work/node" "$ROOT/target/release/endcap-e2e" "$@" || status=$?
+}
+common=(--root "$work/node/root" --logs "$work/logs" --base "$name" --pause "$work/pause.tar")
+if [[ $what == pods ]]; then
+    export NODE_PROGRAMS=kubelet
+    in_node run "${common[@]}" --manifests "$manifests" \
+        --image "$DIST/image.tar" --digest "$(digest "$DIST/image.json")" \
+        --next-image "$work/next.tar" --next-digest "$(digest "$work/next.json")" \
+        --other-aot-image "$work/other-aot.tar" --other-aot-digest "$(digest "$work/other-aot.json")" \
+        --component "$DIST/component.tar" --component-digest "$(digest "$DIST/component.json")" \
+        --wasmedge "$WASMEDGE" --files "$work/files" \
+        --kubelet /usr/local/bin/kubelet --runtime "$DIST/node/containerd.tmpl" --haproxy "$CACHE/bin/haproxy"
+else
+    export NODE_PROGRAMS='kubelet control-plane kube-state-metrics metrics-server prometheus-adapter'
+    mkdir -p "$work/bin"
+    ln -sf "$CACHE/go/bin/control-plane" "$work/bin/kubectl"
+    # The ranked one first: what the pods do with it is looked at before the update.
+    in_node cluster "${common[@]}" --image "$work/next.tar" --digest "$(digest "$work/next.json")" \
+        --next-image "$DIST/image.tar" --next-digest "$(digest "$DIST/image.json")" \
+        --manifests k3s-manifests --rendered "$manifests" \
+        --overlays "$work/overlays" --kubectl "$work/bin/kubectl"
+fi
 if ((status != 0)); then
     for log in "$work"/logs/*.log; do
         printf '\n--- the end of %s\n' "${log#"$ROOT/"}" >&2
         tail -n 15 "$log" >&2
     done
-    die "the end-to-end checks failed (status $status)" "the node's logs are in target/e2e/logs, its files in target/e2e/node"
+    die "the end-to-end checks failed (status $status)" "the node's logs are in target/e2e/$what/logs, its files in target/e2e/$what/node"
 fi
 [[ -n ${KEEP:-} ]] || rm -rf --one-file-system "$work/node"
 say "all of it passed in $(seconds_since "$begun") s"

@@ -128,11 +128,11 @@ guest_cargo() {
     env "${settings[@]}" cargo "$@"
 }
 
-# go_build FOLDER OUT [FLAGS...]: the program of a module's folder, static, so that it also runs inside another root.
-# Sources and objects stay in .cache/go for the next.
+# go_build FOLDER PACKAGE OUT [FLAGS...]: a program of the module in a folder, static, so that it also runs inside
+# another root. Sources and objects stay in .cache/go for the next.
 go_build() {
-    local folder=$1 out=$2
-    shift 2
+    local folder=$1 package=$2 out=$3
+    shift 3
     GOMODCACHE=$CACHE/go/mod GOCACHE=$CACHE/go/build GOFLAGS=-modcacherw CGO_ENABLED=0 \
-        retry 3 timeout 1500 go -C "$folder" build -trimpath "$@" -o "$out" . >&2
+        retry 3 timeout 1500 go -C "$folder" build -trimpath "$@" -o "$out" "$package" >&2
 }

@@ -14,7 +14,7 @@ MANIFESTS=$ROOT/k3s-manifests
 OUT=$DIST/manifests
 VENV=$CACHE/lint-k8s
 # Go 1.21 is enough to build it. kubectl 1.30 has 5.0 built in (`apply -k`), so that is the oldest allowed.
-KUSTOMIZE=v5.4.3
+KUSTOMIZE=v5.0.3
 
 # --- tools --------------------------------------------------------------------------------
 
@@ -28,24 +28,17 @@ go_env() {
     GOBIN=$CACHE/go/bin GOMODCACHE=$CACHE/go/mod GOCACHE=$CACHE/go/build GOFLAGS=-modcacherw GOTOOLCHAIN=local "$@"
 }
 
-kustomize=
+# The one that kubectl 1.30 has inside, or as near as there is: a newer one renders what `kubectl apply -k` refuses, such as
+# two objects in one patch. So none of PATH is used.
+kustomize=$CACHE/go/bin/kustomize
 find_kustomize() {
-    local version go
-    if have kustomize; then
-        version=$(kustomize version | grep -oE '[0-9]+\.[0-9]+' | head -n 1)
-        if [[ ${version%%.*} -ge 5 ]]; then
-            kustomize=kustomize
-            return
-        fi
-        say "kustomize on PATH is $version, older than 5.0: not used"
-    fi
-    kustomize=$CACHE/go/bin/kustomize
-    [[ ! -x $kustomize ]] || return 0
-    go=$(find_go) || die "there is neither kustomize (5.0 or newer) nor Go to build it with" \
-        "install kustomize, or Go 1.21 or newer"
+    local go
+    if [[ -x $kustomize && $(cat "$kustomize.version" 2>/dev/null) == "$KUSTOMIZE" ]]; then return; fi
+    go=$(find_go) || die "there is no Go to build kustomize $KUSTOMIZE with" "install Go 1.21 or newer"
     say "building kustomize $KUSTOMIZE (once, 2 minutes)"
     go_env retry 3 "$go" install "sigs.k8s.io/kustomize/kustomize/v5@$KUSTOMIZE" >&2 ||
-        die "kustomize could not be built (see above)" "check the network, or install kustomize 5.0 or newer"
+        die "kustomize could not be built (see above)" "check the network (the Go module proxy)"
+    printf '%s\n' "$KUSTOMIZE" >"$kustomize.version"
 }
 
 python=$VENV/bin/python

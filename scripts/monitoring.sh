@@ -4,6 +4,7 @@
 #   monitoring.sh test     without traffic: nothing stale, rules and their tests, configurations, dashboards, runbook,
 #                          and that every metric that a query names exists
 #   monitoring.sh live     two services under load and a real Prometheus: every query, none empty
+#   monitoring.sh model    where the model with a ranker is, made here, once
 #   monitoring.sh render   the same, and a picture of each dashboard in dist/monitoring (not by Grafana)
 #
 # PROMETHEUS=program PROMTOOL=program   (default: those that setup-cluster.sh put into .cache/bin)
@@ -194,6 +195,7 @@ run_render() {
 case ${1:-} in
     test) run_test ;;
     live) run_live ;;
+    model) make_model ;;
     render) run_render ;;
-    *) die "'${1:-}' is none of test, live, render" "scripts/monitoring.sh test" ;;
+    *) die "'${1:-}' is none of test, live, model, render" "scripts/monitoring.sh test" ;;
 esac

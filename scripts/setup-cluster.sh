@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Fetches what the image, the end-to-end checks on containerd and the monitoring's checks need, into .cache, without
-# root and without changing the system:
+# setup-cluster.sh [server]: fetches what the image, the end-to-end checks on containerd and the monitoring's checks
+# need, into .cache, without root and without changing the system:
 #
 #   containerd 1.7.24, CNI plugins, HAProxy,
 #   docker-registry, skopeo, wrk, Prometheus, promtool     Debian's (suite trixie), as a root folder that a
 #                                                          private namespace can enter
+#   etcd, iptables, OpenSSL                                for a whole cluster
 #   the kubelet of Kubernetes 1.30.4                       built by Go from its module
+#   with `server`, for a whole cluster:
+#   API server, controllers, scheduler, kube-proxy, kubectl  from the same module, as one program
+#   metrics-server, prometheus-adapter, kube-state-metrics   from theirs
 #
 # No-op the second time.
 # The wrappers' lines are written, not run, here:
@@ -19,30 +23,63 @@ SELF=setup-cluster
 trap 'say "stopped at line $LINENO: $BASH_COMMAND"' ERR
 
 # Raise this when anything below changes what lands in .cache.
-VERSION=3
+VERSION=4
 # The 1.7 line of K3s 1.30.4+k3s1; crun and WasmEdge come with what node/setup-node.sh installs.
 CONTAINERD_VERSION=1.7.24
-KUBELET=$ROOT/k3s-manifests/e2e/kubelet
+SOURCES=$ROOT/k3s-manifests/e2e
 NAME=trixie-cluster
 CLUSTER=$CACHE/debian/$NAME
 STAMP=$CACHE/cluster.stamp
 GO_BIN=$CACHE/go/bin
 
+programs=(kubelet)
+case ${1:-} in
+    '') ;;
+    server) programs+=(control-plane kube-state-metrics metrics-server prometheus-adapter) ;;
+    *) die "'$1' is not known" "run: scripts/setup-cluster.sh, or scripts/setup-cluster.sh server" ;;
+esac
+# source_of PROGRAM: its module's folder and its package.
+source_of() {
+    case $1 in
+        kubelet | control-plane) printf '%s ./%s' "$SOURCES/kubernetes" "$1" ;;
+        kube-state-metrics) printf '%s k8s.io/kube-state-metrics/v2' "$SOURCES/addons" ;;
+        metrics-server) printf '%s sigs.k8s.io/metrics-server/cmd/metrics-server' "$SOURCES/addons" ;;
+        prometheus-adapter) printf '%s sigs.k8s.io/prometheus-adapter/cmd/adapter' "$SOURCES/addons" ;;
+    esac
+}
+KUBERNETES_VERSION=1.30.4
+# The linker's check came after this release, which uses what it forbids. No line tables: 40 MB less. The version is set
+# from outside in Kubernetes' own builds too.
+version=k8s.io/component-base/version
+LINKED="-s -w -checklinkname=0 -X $version.gitVersion=v$KUBERNETES_VERSION -X $version.gitMajor=1 -X $version.gitMinor=30"
+# program_key PROGRAM: changes with everything that it is built from.
+program_key() {
+    local folder package
+    read -r folder package < <(source_of "$1" && echo)
+    { cat "$folder/go.mod" && printf '%s\n' "$LINKED" && if [[ $package == ./* ]]; then cat "$folder/$package"/*.go; fi; } | sha256sum | cut -d ' ' -f 1
+}
+missing=()
+for program in "${programs[@]}"; do
+    if [[ ! -x $GO_BIN/$program || $(cat "$GO_BIN/$program.key" 2>/dev/null) != $(program_key "$program") ]]; then
+        missing+=("$program")
+    fi
+done
+
 key="v$VERSION $ROOT"
-kubelet_key=$(cat "$KUBELET"/go.mod "$KUBELET"/main.go | sha256sum | cut -d ' ' -f 1)
 if [[ $(cat "$STAMP" 2>/dev/null) == "$key" && -x $BIN/prometheus && -x $CLUSTER/usr/bin/containerd &&
-    $(cat "$GO_BIN/kubelet.key" 2>/dev/null) == "$kubelet_key" && -x $GO_BIN/kubelet ]]; then
+    ${#missing[@]} == 0 ]]; then
     say "done already"
     exit 0
 fi
 can_debian || die "apt-get, dpkg-deb or tar is missing; containerd, crun and the rest come from Debian's packages"
-need go "to build the kubelet" "install Go 1.22 or newer (Debian: apt-get install golang-go)"
+need go "to build Kubernetes' programs" "install Go 1.22 or newer (Debian: apt-get install golang-go)"
 rm -f "$STAMP"
 begun=$(now_ms)
 
 cluster-packages() {
     suite_download "$NAME" "containerd=$CONTAINERD_VERSION*" \
-        containernetworking-plugins haproxy docker-registry skopeo prometheus promtool wrk dash -- base-files
+        containernetworking-plugins haproxy docker-registry skopeo prometheus promtool wrk dash \
+        etcd-server iptables openssl -- base-files
 }
 # What maintainer scripts would have done: the links of a merged /usr come with base-files, the rest is few folders.
 cluster-packages-finish() {
@@ -52,6 +89,9 @@ cluster-packages-finish() {
     done
     # The node's own programs are started by scripts.
     [[ -e $root/usr/bin/sh ]] || ln -s dash "$root/usr/bin/sh"
+    for link in iptables ip6tables iptables-save ip6tables-save iptables-restore ip6tables-restore; do
+        ln -s xtables-nft-multi "$root/usr/sbin/$link"
+    done
     mkdir -p "$root"/{proc,sys,dev,run,tmp,etc,var/lib,opt}
     printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n' >"$root/etc/passwd"
     printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
@@ -69,13 +109,13 @@ for tool in prometheus promtool haproxy skopeo docker-registry; do
     wrapper "$tool" "${lines[@]}"
 done
 
-if [[ $(cat "$GO_BIN/kubelet.key" 2>/dev/null) != "$kubelet_key" ]]; then
-    say "building the kubelet from its module (minutes)"
-    rm -f "$GO_BIN/kubelet.key"
-    # The linker's check came after this release, which uses what it forbids. No line tables: 40 MB less.
-    go_build "$KUBELET" "$GO_BIN/kubelet" -ldflags '-s -w -checklinkname=0' ||
-        die "the kubelet could not be built" "check the network (the Go module proxy), then: make setup-cluster"
-    printf '%s\n' "$kubelet_key" >"$GO_BIN/kubelet.key"
-fi
+for program in "${missing[@]}"; do
+    read -r folder package < <(source_of "$program" && echo)
+    say "building $program from its module (minutes the first time)"
+    rm -f "$GO_BIN/$program.key"
+    go_build "$folder" "$package" "$GO_BIN/$program" -ldflags "$LINKED" ||
+        die "$program could not be built" "check the network (the Go module proxy), then: make setup-cluster"
+    program_key "$program" >"$GO_BIN/$program.key"
+done
 printf '%s\n' "$key" >"$STAMP"
 say "done in $(seconds_since "$begun") s"

@@ -5,6 +5,8 @@ may be empty. Called by scripts/monitoring.sh, which names the tools through the
 
     pod endcap-a, tenant default   compiled, with the wasi-nn plugin: the ranker of the model serves
     pod endcap-b, tenant shop-b    interpreted, without a plugin, few connections: the alerts about that must be active
+
+`live.py ask URL` asks a Prometheus that is there already, in a cluster, for what only a cluster can answer.
 """
 
 import contextlib
@@ -181,8 +183,8 @@ def configuration(folder, targets):
 
 
 class Prometheus:
-    def __init__(self, port):
-        self.base = f"http://127.0.0.1:{port}/api/v1"
+    def __init__(self, url):
+        self.base = f"{url}/api/v1"
 
     def get(self, path, **arguments):
         with urllib.request.urlopen(f"{self.base}/{path}?{urllib.parse.urlencode(arguments)}", timeout=30) as answer:
@@ -209,15 +211,16 @@ def short(value):
     return f"{value:.4g}" if abs(value) < 1e5 else f"{value:.0f}"
 
 
-def ask_everything(prometheus):
+def questions():
+    """Every panel's and every recording rule's query, with where it is."""
+    yield from ((f"{board['uid']}: {panel['title']}", target["expr"]) for board, panel, target in check.panels())
+    yield from ((f"rule: {name}", expression) for kind, name, expression in check.rules() if kind == "record")
+
+
+def ask_all(prometheus, asked):
     """Prints a line for each query; gives the number answered, and what is wrong."""
-    questions = [(f"{board['uid']}: {panel['title']}", target["expr"]) for board, panel, target in check.panels()]
-    questions += [(f"rule: {name}", expression) for kind, name, expression in check.rules() if kind == "record"]
-    answered, wrong, left_out = 0, [], []
-    for where, expression in questions:
-        if not check.read_here(expression):
-            left_out.append((where, sorted(check.metrics_of(expression))))
-            continue
+    answered, wrong = 0, []
+    for where, expression in asked:
         result = prometheus.query(substituted(expression))
         values = numbers(result)
         print(f"{where:<52} {len(result):>3} series  {', '.join(short(value) for value in values[:4]):<42} {expression}")
@@ -225,8 +228,15 @@ def ask_everything(prometheus):
             answered += 1
         else:
             wrong.append(f"{where}: empty: {expression}")
+    return answered, wrong
+
+
+def ask_everything(prometheus):
+    """What a run without a cluster can ask; gives the number answered, the number left out, and what is wrong."""
+    answered, wrong = ask_all(prometheus, [(where, text) for where, text in questions() if check.read_here(text)])
+    left_out = [(where, sorted(check.metrics_of(text))) for where, text in questions() if not check.read_here(text)]
     for where, names in left_out:
-        print(f"{where:<52} not asked, of another's metrics: {', '.join(names)}")
+        print(f"{where:<52} asked by make e2e-cluster, of another's metrics: {', '.join(names)}")
     # Recorded by Prometheus itself, not only computable.
     for name in {name for kind, name, expression in check.rules() if kind == "record" and check.read_here(expression)}:
         if not numbers(prometheus.query(name)):
@@ -269,6 +279,15 @@ def history(prometheus, begun):
             yield {"board": board["title"], "panel": panel, "target": target, "result": answer["result"]}
 
 
+def ask(url):
+    """In a cluster, where the kubelet and kube-state-metrics are scraped as well: what reads those."""
+    answered, wrong = ask_all(Prometheus(url), [(where, text) for where, text in questions() if not check.read_here(text)])
+    for fault in wrong:
+        print(f"WRONG: {fault}")
+    print(f"{answered} queries of a cluster's metrics answered, {len(wrong)} empty")
+    sys.exit(1 if wrong or not answered else 0)
+
+
 def main(record):
     with tempfile.TemporaryDirectory(prefix="endcap-monitoring-") as folder, contextlib.ExitStack() as stack:
         folder = pathlib.Path(folder)
@@ -290,7 +309,7 @@ def main(record):
             thread.start()
         # Asked while the traffic runs: rates are of now.
         time.sleep(SECONDS - 5)
-        prometheus = Prometheus(port)
+        prometheus = Prometheus(f"http://127.0.0.1:{port}")
         answered, left_out, wrong = ask_everything(prometheus)
         wrong += ask_rules(prometheus) + ask_targets(prometheus)
         if record:
@@ -311,4 +330,6 @@ def main(record):
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["ask"]:
+        ask(sys.argv[2])
     main(sys.argv[1] if len(sys.argv) > 1 else "")

@@ -41,10 +41,17 @@ if [[ -n $controllers ]]; then
 else
     mount -t cgroup2 cgroup2 "$NODE_ROOT/sys/fs/cgroup"
 fi
-# What an operator does on a node; and the kubelet, which K3s has inside.
+# What an operator does on a node; and programs that K3s has inside, named by NODE_PROGRAMS.
 "$DIST/node/setup-node.sh" install --root "$NODE_ROOT" --from "$DIST/node/bundle"
 mkdir -p "$NODE_ROOT/usr/local/bin"
-cp -- "$CACHE/go/bin/kubelet" "$NODE_ROOT/usr/local/bin/"
+for program in ${NODE_PROGRAMS:-kubelet}; do
+    cp -- "$CACHE/go/bin/$program" "$NODE_ROOT/usr/local/bin/"
+    if [[ $program == control-plane ]]; then
+        for part in kube-apiserver kube-controller-manager kube-scheduler kube-proxy; do
+            ln -sf control-plane "$NODE_ROOT/usr/local/bin/$part"
+        done
+    fi
+done
 ip link set lo up
 # A kubelet takes the address of the default route for the node's.
 ip link add node0 type bridge

@@ -29,17 +29,24 @@ pub(crate) struct PodState {
     pub exit_code: Option<i64>,
 }
 
-/// Configuration, as far as it differs from a kubelet's of K3s: no API server, and nothing of the machine is changed.
+/// Configuration of a kubelet without an API server.
 pub(crate) fn configuration() -> Value {
+    let mut configuration = common();
+    configuration["staticPodPath"] = json!(PODS);
+    configuration["authentication"] =
+        json!({ "webhook": { "enabled": false }, "anonymous": { "enabled": true } });
+    configuration["authorization"] = json!({ "mode": "AlwaysAllow" });
+    configuration["address"] = json!("127.0.0.1");
+    configuration["readOnlyPort"] = json!(10255);
+    configuration
+}
+
+/// What a kubelet here has otherwise than one of K3s: nothing of the machine is changed.
+pub(crate) fn common() -> Value {
     json!({
         "kind": "KubeletConfiguration",
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
-        "staticPodPath": PODS,
         "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
-        "authentication": { "webhook": { "enabled": false }, "anonymous": { "enabled": true } },
-        "authorization": { "mode": "AlwaysAllow" },
-        "address": "127.0.0.1",
-        "readOnlyPort": 10255,
         "enableServer": true,
         "cgroupDriver": "cgroupfs",
         "failSwapOn": false,

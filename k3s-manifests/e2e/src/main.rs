@@ -8,6 +8,7 @@
 )]
 
 mod balancer;
+mod cluster;
 mod container;
 mod http;
 mod kubelet;
@@ -17,6 +18,7 @@ mod node;
 mod pause;
 mod registry;
 mod report;
+mod runtime;
 mod speed;
 mod starts;
 mod steps;
@@ -50,8 +52,10 @@ enum Command {
         /// File to write.
         out: PathBuf,
     },
-    /// Run all steps.
+    /// Run the pods by a kubelet alone.
     Run(Box<steps::Settings>),
+    /// Run a whole cluster on one node, as an operator does.
+    Cluster(Box<cluster::Settings>),
 }
 
 fn main() -> ExitCode {
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
         Command::Pause { program, out } => pause::write(&program, &out).map(|()| true),
         Command::OtherAot { program, out } => other_aot(&program, &out).map(|()| true),
         Command::Run(settings) => steps::run(&settings),
+        Command::Cluster(settings) => cluster::run(&settings),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

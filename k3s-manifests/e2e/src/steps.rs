@@ -13,8 +13,8 @@ use crate::kubelet::{self, PodState};
 use crate::load::{Load, Outcome};
 use crate::manifest::{Manifests, set_variable};
 use crate::node::Node;
-use crate::pause;
 use crate::report::Report;
+use crate::runtime::Runtime;
 use crate::{registry, speed, starts};
 
 /// Failover, by the project's brief.
@@ -106,6 +106,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<bool> {
     run.speed(&pods[0])?;
     run.kill(&pods[0])?;
     let pods = run.roll(&pods)?;
+    run.ranked(&pods[0])?;
     run.refusals()?;
     run.goodbye(&pods)?;
     Ok(run.report.close())
@@ -127,14 +128,13 @@ impl Run<'_> {
     fn node_up(&mut self) -> anyhow::Result<()> {
         self.report.step("containerd and a kubelet");
         let handler = self.manifests.handler()?.to_owned();
-        let runtime = std::fs::read_to_string(&self.settings.runtime)?;
-        self.node.write("/etc/containerd/config.toml", &containerd(&handler, &runtime))?;
-        self.node.write("/etc/cni/net.d/10-pods.conflist", &network().to_string())?;
+        let template = std::fs::read_to_string(&self.settings.runtime)?;
+        // Without an API server a pod's class has no handler: it is the default.
+        let runtime = Runtime { handler: &handler, template: &template, default: &handler };
+        let took = runtime.start(&mut self.node)?;
+        self.report.note(format!("containerd answers after {} ms", took.as_millis()));
         self.node.write("/etc/kubernetes/kubelet.json", &kubelet::configuration().to_string())?;
         std::fs::create_dir_all(self.node.path("/etc/kubernetes/manifests"))?;
-        self.node.start("containerd", "containerd", &["--config", "/etc/containerd/config.toml"])?;
-        let took = self.node.wait("containerd", |node| node.ctr(&["version"]).is_ok())?;
-        self.report.note(format!("containerd answers after {} ms", took.as_millis()));
         self.node.import(&self.settings.pause, None)?;
         for archive in [&self.settings.image, &self.settings.next_image, &self.settings.other_aot_image] {
             self.node.import(archive, Some(&self.settings.base))?;
@@ -284,6 +284,21 @@ impl Run<'_> {
         Ok(new)
     }
 
+    /// The new image's model has a ranker, which the node's plugin runs.
+    fn ranked(&mut self, name: &str) -> anyhow::Result<()> {
+        self.report.step("ONNX in a pod");
+        let pod = kubelet::state(name)?.context("the pod is gone")?;
+        let metrics = http::get(&format!("http://{}:8081/metrics", pod.ip))?;
+        self.report.check(
+            sample(&metrics, "endcap_inference_engine", &["ranker", "onnx", "wasi-nn/witx"]) == Some(1.0),
+            "the ranker runs as ONNX, in the node's plugin",
+        );
+        let calls = sample(&metrics, "endcap_inferences_total", &["ranker", "answered"]).unwrap_or(0.0);
+        let failed = sample(&metrics, "endcap_inferences_total", &["ranker", "failed"]).unwrap_or(0.0);
+        self.report.check(calls > 100.0 && failed == 0.0, format!("{calls} calls of it, {failed} failed"));
+        Ok(())
+    }
+
     /// Deletes a pod. The balancer hears of it only after a while, as a Service's endpoints do.
     fn delete(&mut self, name: &str) -> anyhow::Result<Duration> {
         let state = kubelet::state(name)?.context("the pod is gone")?;
@@ -343,9 +358,30 @@ impl Run<'_> {
             let path = format!("/opt/endcap/plugins/{plugin}");
             let (state, _) =
                 self.serves(what, &image, |pod| set_variable(pod, "WASMEDGE_PLUGIN_PATH", &path))?;
-            let answer = http::get(&format!("http://{}:8080/api/popular?n=3", state.ip))?;
-            self.report
-                .check(answer.contains("\"items\""), format!("with the plugin {what} it still serves"));
+            let popular = http::get(&format!("http://{}:8080/api/popular?n=3", state.ip))?;
+            let popular: Value = serde_json::from_str(&popular)?;
+            let items: Vec<&Value> =
+                popular["items"].as_array().into_iter().flatten().map(|item| &item["item"]).collect();
+            let mut answer = http::agent()
+                .post(format!("http://{}:8080/v1/recommend", state.ip))
+                .send_json(json!({ "items": items, "n": 10 }))?;
+            let answer: Value = serde_json::from_str(&answer.body_mut().read_to_string()?)?;
+            self.report.check(
+                answer["items"].as_array().is_some_and(|items| items.len() == 10)
+                    && answer.to_string().contains("model_unavailable"),
+                format!("with the plugin {what} it serves without the ranker, and says model_unavailable"),
+            );
+            let metrics = http::get(&format!("http://{}:8081/metrics", state.ip))?;
+            self.report.check(
+                sample(&metrics, "endcap_inference_engine_failed", &["ranker", "onnx"]) == Some(1.0)
+                    && sample(&metrics, "endcap_inference_degraded", &["ranker"]) == Some(1.0),
+                "so do endcap_inference_engine_failed and endcap_inference_degraded, which alert",
+            );
+            let log = self.log(what);
+            self.report.check(
+                log.contains("\"degraded\":[{\"engine\":\"onnx\",\"model\":\"ranker\""),
+                "and its log",
+            );
             let process = container::process(&self.node, &state.container)?;
             let maps = std::fs::read_to_string(format!("/proc/{process}/maps"))?;
             self.report.check(!maps.contains(PLUGIN), format!("and has none: {plugin} is not {PLUGIN}"));
@@ -413,46 +449,15 @@ impl Run<'_> {
     }
 }
 
+/// The value of a family's first sample whose labels hold all of these values.
+fn sample(metrics: &str, family: &str, labels: &[&str]) -> Option<f64> {
+    let line = metrics.lines().find(|line| {
+        line.strip_prefix(family).is_some_and(|rest| rest.starts_with('{'))
+            && labels.iter().all(|label| line.contains(&format!("\"{label}\"")))
+    })?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
 fn last_line(text: &str) -> &str {
     text.lines().last().unwrap_or_default()
-}
-
-/// containerd's configuration: around the runtime that the node's template adds, what K3s's own one says; and that
-/// runtime as the default, because without an API server a pod's class has no handler.
-fn containerd(handler: &str, template: &str) -> String {
-    // The template's conditions ask what K3s has found by itself: here there is no K3s.
-    let runtime: Vec<&str> = template.lines().filter(|line| !line.starts_with("{{")).collect();
-    let runtime = runtime.join("\n").replace("@HANDLER@", handler).replace("{{ .SystemdCgroup }}", "false");
-    format!(
-        "version = 2\n\
-         [plugins.\"io.containerd.grpc.v1.cri\"]\n\
-         sandbox_image = \"{}\"\n\
-         # Root of a machine that is itself a guest may not lower it; a node's may.\n\
-         restrict_oom_score_adj = true\n\
-         [plugins.\"io.containerd.grpc.v1.cri\".containerd]\n\
-         default_runtime_name = \"{handler}\"\n\
-         [plugins.\"io.containerd.grpc.v1.cri\".cni]\n\
-         bin_dir = \"/usr/lib/cni\"\n\
-         conf_dir = \"/etc/cni/net.d\"\n\
-         {runtime}\n",
-        pause::REFERENCE
-    )
-}
-
-/// A network of pods on a bridge, in the namespace of this run alone.
-fn network() -> Value {
-    json!({
-        "cniVersion": "1.0.0",
-        "name": "pods",
-        "plugins": [
-            {
-                "type": "bridge",
-                "bridge": "pods0",
-                "isGateway": true,
-                "ipMasq": false,
-                "ipam": { "type": "host-local", "ranges": [[{ "subnet": "10.88.0.0/24" }]] },
-            },
-            { "type": "loopback" },
-        ],
-    })
 }

@@ -1,0 +1,138 @@
+//! A cluster of one node, and what an operator does to it: `kubectl apply -k`, updates, mistakes.
+
+mod addons;
+mod control;
+mod kubectl;
+mod pki;
+mod steps;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use crate::manifest::Manifests;
+use crate::node::Node;
+use crate::report::Report;
+use crate::runtime::Runtime;
+
+use kubectl::Kubectl;
+
+/// What is run, and on what.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Settings {
+    /// The node's root file system, made by scripts/cluster/enter.sh.
+    #[arg(long)]
+    root: PathBuf,
+    /// Folder for logs.
+    #[arg(long)]
+    logs: PathBuf,
+    /// k3s-manifests.
+    #[arg(long)]
+    manifests: PathBuf,
+    /// The base, rendered.
+    #[arg(long)]
+    rendered: PathBuf,
+    /// The image's archive.
+    #[arg(long)]
+    image: PathBuf,
+    /// Its digest.
+    #[arg(long)]
+    digest: String,
+    /// Archive of the image that comes after it.
+    #[arg(long)]
+    next_image: PathBuf,
+    /// Its digest.
+    #[arg(long)]
+    next_digest: String,
+    /// The images' name without tag.
+    #[arg(long)]
+    base: String,
+    /// The sandboxes' image.
+    #[arg(long)]
+    pause: PathBuf,
+    /// A folder for overlays of the run's own, in the checkout: kustomize wants relative paths.
+    #[arg(long)]
+    overlays: PathBuf,
+    /// kubectl.
+    #[arg(long)]
+    kubectl: PathBuf,
+}
+
+/// Runs everything; false where a check failed.
+pub(crate) fn run(settings: &Settings) -> anyhow::Result<bool> {
+    let mut run = Run {
+        node: Node::new(settings.root.clone(), settings.logs.clone()),
+        kubectl: Kubectl {
+            program: settings.kubectl.clone(),
+            kubeconfig: settings.root.join(pki::path("admin.conf").trim_start_matches('/')),
+        },
+        report: Report::default(),
+        settings,
+    };
+    run.up()?;
+    run.install()?;
+    run.inside()?;
+    run.update()?;
+    run.deletion()?;
+    run.wrong_model()?;
+    run.bounds()?;
+    run.eviction()?;
+    run.missing_plugins()?;
+    run.secrets()?;
+    run.overlays()?;
+    run.metrics()?;
+    run.one_state()?;
+    Ok(run.report.close())
+}
+
+/// The cluster, while it runs.
+struct Run<'a> {
+    settings: &'a Settings,
+    node: Node,
+    kubectl: Kubectl,
+    report: Report,
+}
+
+impl Run<'_> {
+    fn up(&mut self) -> anyhow::Result<()> {
+        self.report.step("a cluster of one node");
+        let handler = Manifests::read(&self.settings.rendered)?.handler()?.to_owned();
+        let template = self.settings.manifests.join("node/containerd.tmpl");
+        let template = std::fs::read_to_string(&template).with_context(|| template.display().to_string())?;
+        // Only a pod's class leads to WasmEdge, as on a node of K3s.
+        let runtime = Runtime { handler: &handler, template: &template, default: "runc" };
+        runtime.start(&mut self.node)?;
+        self.node.import(&self.settings.pause, None)?;
+        for archive in [&self.settings.image, &self.settings.next_image] {
+            self.node.import(archive, Some(&self.settings.base))?;
+        }
+        control::server(&mut self.node, &self.kubectl)?;
+        control::node(&mut self.node, &self.kubectl, "kubelet")?;
+        let node = self.kubectl.get(&["node", "node"])?;
+        let of = |field: &str| node["status"]["nodeInfo"][field].as_str().unwrap_or_default().to_owned();
+        self.report.check(
+            of("kubeletVersion") == "v1.30.4"
+                && of("containerRuntimeVersion").starts_with("containerd://1.7."),
+            format!("a node of {} with {} is ready", of("kubeletVersion"), of("containerRuntimeVersion")),
+        );
+        Ok(())
+    }
+
+    /// Writes an overlay of this run's own: the base with an image, as the runbook says.
+    fn overlay(&self, name: &str, on: &str, digest: &str, more: &str) -> anyhow::Result<String> {
+        let folder = self.settings.overlays.join(name);
+        std::fs::create_dir_all(&folder)?;
+        let manifests = std::path::absolute(&self.settings.manifests)?;
+        let up = std::path::absolute(&folder)?;
+        let checkout = manifests.parent().context("the manifests lie in no folder")?;
+        let below = up.strip_prefix(checkout).context("the overlays' folder is not in the checkout")?;
+        let up = "../".repeat(below.components().count());
+        let text = format!(
+            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n- {up}k3s-manifests/{on}\n\
+             images:\n- name: {}\n  digest: {digest}\n{more}",
+            self.settings.base
+        );
+        std::fs::write(folder.join("kustomization.yaml"), text)?;
+        Ok(folder.display().to_string())
+    }
+}
