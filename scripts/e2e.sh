@@ -50,6 +50,7 @@ cp -- dist/app-aot.wasm "$work/files/app.wasm"
 cp -- "$model" "$work/files/model.wasm"
 cc -Os -static -s -o "$work/pause" k3s-manifests/e2e/pause.c
 target/release/endcap-e2e pause "$work/pause" "$work/pause.tar"
+target/release/endcap-e2e empty "$work/empty.tar"
 digest() { sed -n 's/^ *"digest": "\(.*\)",\{0,1\}$/\1/p' "$1"; }
 
 say "a machine of its own; logs in target/e2e/$what/logs"
@@ -63,7 +64,7 @@ in_node() {
 common=(--root "$work/node/root" --logs "$work/logs" --base "$name" --pause "$work/pause.tar")
 if [[ $what == pods ]]; then
     export NODE_PROGRAMS=kubelet
-    in_node run "${common[@]}" --manifests "$manifests" \
+    in_node run "${common[@]}" --manifests "$manifests" --empty "$work/empty.tar" \
         --image "$DIST/image.tar" --digest "$(digest "$DIST/image.json")" \
         --next-image "$work/next.tar" --next-digest "$(digest "$work/next.json")" \
         --other-aot-image "$work/other-aot.tar" --other-aot-digest "$(digest "$work/other-aot.json")" \

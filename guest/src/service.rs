@@ -23,6 +23,8 @@ pub struct About {
     pub ready: Nanos,
     /// Start of the program.
     pub started_unix_ms: i64,
+    /// How long the model's file took to read and validate.
+    pub model_read: Nanos,
 }
 
 /// Serves one model.

@@ -39,6 +39,7 @@ impl Shop {
             model_sha256: "ab".repeat(32),
             ready: 5_000_000,
             started_unix_ms: ManualClock::EPOCH_MS,
+            model_read: 0,
         };
         let service = Service::new(model, Recommender::new(Rc::clone(&clock), store, 1, inference), about);
         Self { service, clock }

@@ -49,7 +49,9 @@ fn refuse(error: &StartError, clock: SystemClock, log: Log) {
 fn open(config: &Config, clock: SystemClock) -> Result<Wasi, StartError> {
     let started_unix_ms = clock.unix_ms();
     let speed = Speed::measure(&clock);
+    let before = clock.nanos();
     let (model, model_sha256) = load_model(&config.model_path, config.verify)?;
+    let model_read = clock.nanos() - before;
     #[cfg(feature = "nn-witx")]
     let inference = Inference::load(&model, config.inference, Some(&mut crate::inference::Witx));
     #[cfg(not(feature = "nn-witx"))]
@@ -57,7 +59,7 @@ fn open(config: &Config, clock: SystemClock) -> Result<Wasi, StartError> {
     // Different in every process, which is all that recommendation ids need.
     let seed = RandomState::new().hash_one(started_unix_ms);
     let store = MemoryStore::new(config.max_owners, config.session_ttl_ms);
-    let about = About { speed, model_sha256, ready: 0, started_unix_ms };
+    let about = About { speed, model_sha256, ready: 0, started_unix_ms, model_read };
     Ok(Service::new(model, Recommender::new(clock, store, seed, inference), about))
 }
 
@@ -68,6 +70,7 @@ fn announce(service: &mut Wasi, ready: Nanos, log: Log, more: Value) {
     let unix_ms = recommender.clock.unix_ms();
     let mut fields = json!({
         "ready_ms": ready as f64 / (SECOND / 1000) as f64,
+        "model_read_ms": about.model_read as f64 / (SECOND / 1000) as f64,
         "model": model.manifest().name,
         "model_bytes": model.bytes(),
         "items": model.items().len(),

@@ -11,11 +11,11 @@ mod balancer;
 mod cluster;
 mod container;
 mod http;
+mod images;
 mod kubelet;
 mod load;
 mod manifest;
 mod node;
-mod pause;
 mod registry;
 mod report;
 mod runtime;
@@ -45,6 +45,11 @@ enum Command {
         /// Archive to write.
         out: PathBuf,
     },
+    /// Write the image of a program that does nothing.
+    Empty {
+        /// Archive to write.
+        out: PathBuf,
+    },
     /// Copy a compiled program as another version of WasmEdge would have compiled it: 0.14.1 interprets it.
     OtherAot {
         /// The program.
@@ -60,7 +65,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Args::parse().command {
-        Command::Pause { program, out } => pause::write(&program, &out).map(|()| true),
+        Command::Pause { program, out } => images::pause(&program, &out).map(|()| true),
+        Command::Empty { out } => images::empty(&out).map(|()| true),
         Command::OtherAot { program, out } => other_aot(&program, &out).map(|()| true),
         Command::Run(settings) => steps::run(&settings),
         Command::Cluster(settings) => cluster::run(&settings),

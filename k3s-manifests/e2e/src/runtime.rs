@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::images;
 use crate::node::Node;
-use crate::pause;
 
 /// Addresses of pods.
 pub(crate) const PODS: &str = "10.88.0.0/24";
@@ -59,7 +59,7 @@ impl Runtime<'_> {
              bin_dir = \"/usr/lib/cni\"\n\
              conf_dir = \"/etc/cni/net.d\"\n\
              {runtime}\n",
-            pause::REFERENCE,
+            images::PAUSE,
             self.default,
         )
     }

@@ -78,6 +78,9 @@ pub(crate) struct Settings {
     /// The sandboxes' image.
     #[arg(long)]
     pause: PathBuf,
+    /// The image of a program that does nothing.
+    #[arg(long)]
+    empty: PathBuf,
     /// The kubelet, in the node.
     #[arg(long)]
     kubelet: String,
@@ -136,6 +139,7 @@ impl Run<'_> {
         self.node.write("/etc/kubernetes/kubelet.json", &kubelet::configuration().to_string())?;
         std::fs::create_dir_all(self.node.path("/etc/kubernetes/manifests"))?;
         self.node.import(&self.settings.pause, None)?;
+        self.node.import(&self.settings.empty, None)?;
         for archive in [&self.settings.image, &self.settings.next_image, &self.settings.other_aot_image] {
             self.node.import(archive, Some(&self.settings.base))?;
         }
