@@ -10,8 +10,10 @@ pub mod cli;
 pub mod dataset;
 pub mod encoder;
 pub mod evaluate;
+#[cfg(feature = "image")]
 pub mod image;
 pub mod import;
+#[cfg(feature = "ranker")]
 pub mod inference;
 pub mod progress;
 pub mod report;

@@ -6,6 +6,7 @@
 mod ask;
 mod evaluate;
 mod failure;
+#[cfg(feature = "image")]
 mod image;
 mod import;
 mod inspect;
@@ -23,6 +24,10 @@ pub use failure::Failure;
 /// From a shop's logs to a model that an edge node serves.
 #[derive(Debug, Parser)]
 #[command(name = "endcap-model", version, arg_required_else_help = true)]
+#[cfg_attr(
+    not(all(feature = "image", feature = "ranker")),
+    command(after_help = "A build for the demo, without `image` and `pack --ranker`: `make tools` builds all of it.")
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -35,6 +40,7 @@ enum Command {
     Train(train::Args),
     Evaluate(evaluate::Args),
     Pack(pack::Args),
+    #[cfg(feature = "image")]
     Image(image::Args),
     Inspect(inspect::Args),
     Ask(ask::Args),
@@ -48,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Pack(args) => pack::run(&args),
+        #[cfg(feature = "image")]
         Command::Image(args) => image::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Ask(args) => ask::run(&args),

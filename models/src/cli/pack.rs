@@ -8,6 +8,7 @@ use endcap_core::format::section;
 use super::train::{failure, parse_weight};
 use super::{Failure, print};
 use crate::encoder::{Weights, gguf, onnx};
+#[cfg(feature = "ranker")]
 use crate::inference::{RankerOptions, inspect_ranker};
 use crate::report::count;
 use crate::staging::replace_file;
@@ -26,6 +27,7 @@ pub(super) struct Args {
     out: PathBuf,
     #[command(flatten)]
     encoder: EncoderArgs,
+    #[cfg(feature = "ranker")]
     #[command(flatten)]
     ranker: RankerArgs,
     /// Largest file that is written.
@@ -74,6 +76,7 @@ enum Stored {
 }
 
 /// A foreign ranker.
+#[cfg(feature = "ranker")]
 #[derive(Debug, clap::Args)]
 struct RankerArgs {
     /// An ONNX model that scores a shortlist; its inputs must fit the features in models/README.md.
@@ -117,6 +120,7 @@ impl EncoderArgs {
     }
 }
 
+#[cfg(feature = "ranker")]
 impl RankerArgs {
     fn add(&self, trained: &mut Trained) -> Result<(), Failure> {
         let Some(path) = &self.ranker else { return Ok(()) };
@@ -135,6 +139,7 @@ impl RankerArgs {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut trained = Trained::load(&args.trained).map_err(failure)?;
     args.encoder.add(&mut trained)?;
+    #[cfg(feature = "ranker")]
     args.ranker.add(&mut trained)?;
     let bytes = trained.pack().map_err(failure)?;
     if bytes.len() as u64 > args.max_bytes {
