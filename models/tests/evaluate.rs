@@ -56,6 +56,45 @@ fn leave_one_out_keeps_targets_from_training() {
 }
 
 #[test]
+fn lines_of_users_are_read_as_the_published_models_do() {
+    let folder = Folder::new();
+    let lines: String = (0..20).map(|at| format!("user{at} a b c x y\n")).collect();
+    let file = folder.file("lines.txt", lines);
+    let report = evaluate(&["--protocol", "leave-one-out", "--data", file.to_str().unwrap()]);
+    assert_eq!(report["splits"][0]["train_events"], 60);
+    assert_eq!(figures(&report, "knn")["cases"], 20);
+    assert_eq!(figures(&report, "knn")["recall"][3], 0.0, "a target that nobody saw");
+    // The second last item is known where somebody else has it in the middle.
+    let file =
+        folder.file("known.txt", (0..20).map(|at| format!("u{at}\ta b a b a b\n")).collect::<String>());
+    let report =
+        evaluate(&["--protocol", "leave-one-out", "--split", "valid", "--data", file.to_str().unwrap()]);
+    assert_eq!(figures(&report, "markov")["mrr"][0], 1.0);
+}
+
+#[test]
+fn prefixes_have_their_targets_in_files_of_their_own() {
+    let folder = Folder::new();
+    folder.file("train_sessions.txt", "a b c d\n".repeat(20) + "s21\tb c d\n");
+    folder.file("test.txt", "a b\tc\nb c\td\nunheard c\td\n");
+    let dir = folder.path("");
+    let data = ["--protocol", "session-prefix", "--data", dir.to_str().unwrap()];
+    let report = evaluate(&data);
+    assert_eq!(report["splits"][0]["train_events"], 83, "a session may have a name");
+    assert_eq!(figures(&report, "markov")["cases"], 3);
+    assert_eq!(figures(&report, "markov")["mrr"][0], 1.0);
+    // Without a file the last tenth of the sessions is asked: sessions 19 to 21 of 21, from the second item on.
+    let report = evaluate(&[&data[..], &["--split", "valid"]].concat());
+    assert_eq!(report["splits"][0]["train_events"], 72);
+    assert_eq!(figures(&report, "markov")["cases"], 8);
+
+    folder.file("test.txt", "a b c\n");
+    let output = endcap(&[&["evaluate"], &data[..]].concat());
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && error.contains("test.txt, line 1: expected item ids"), "{error}");
+}
+
+#[test]
 fn the_next_basket_is_asked_of_known_customers_only() {
     let folder = Folder::new();
     let mut log = "user,session,item,time\n".to_owned();

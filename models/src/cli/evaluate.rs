@@ -18,6 +18,9 @@ use crate::train::{Options, TrainError, train};
 ///
 /// serenade: next click for every prefix of every session (folder with train, valid, test .txt[.gz]).
 /// uci-shuffled: last item of every line `invoice<TAB>items` is the test, second last the validation.
+/// leave-one-out: the same on lines `user item item ...`.
+/// session-prefix: a folder with train_sessions (items of a session a line), test and perhaps valid (lines
+/// `item item ...<TAB>target`), each .txt[.gz].
 /// temporal-basket: next basket of known customers of an imported dataset; validation is the 9th tenth of the
 /// baskets by time, the test the 10th.
 ///
@@ -68,6 +71,8 @@ pub(super) struct Args {
 enum ProtocolArg {
     Serenade,
     UciShuffled,
+    LeaveOneOut,
+    SessionPrefix,
     TemporalBasket,
 }
 
@@ -109,6 +114,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let protocol = match args.protocol {
         ProtocolArg::Serenade => Protocol::Serenade,
         ProtocolArg::UciShuffled => Protocol::UciShuffled,
+        ProtocolArg::LeaveOneOut => Protocol::LeaveOneOut,
+        ProtocolArg::SessionPrefix => Protocol::SessionPrefix,
         ProtocolArg::TemporalBasket => Protocol::TemporalBasket,
     };
     let mut parameters = Parameters {

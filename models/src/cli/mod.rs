@@ -26,7 +26,9 @@ pub use failure::Failure;
 #[command(name = "endcap-model", version, arg_required_else_help = true)]
 #[cfg_attr(
     not(all(feature = "image", feature = "ranker")),
-    command(after_help = "A build for the demo, without `image` and `pack --ranker`: `make tools` builds all of it.")
+    command(
+        after_help = "A build for the demo, without `image` and `pack --ranker`: `make tools` builds all of it."
+    )
 )]
 struct Cli {
     #[command(subcommand)]

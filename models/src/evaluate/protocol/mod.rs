@@ -1,9 +1,10 @@
 //! Protocols: what is trained on, and what is asked.
 
+mod leave_one_out;
 mod lines;
 mod serenade;
+mod session_prefix;
 mod temporal_basket;
-mod uci_shuffled;
 
 use std::path::Path;
 
@@ -22,6 +23,10 @@ pub enum Protocol {
     Serenade,
     /// Leave one out on `invoice<TAB>items` lines: last item test, second last validation, history cut to 50.
     UciShuffled,
+    /// Leave one out on `user item item ...` lines, otherwise as [`Self::UciShuffled`].
+    LeaveOneOut,
+    /// Next item after `prefix<TAB>target` lines: a folder with `train_sessions`, `test`, perhaps `valid`.
+    SessionPrefix,
     /// Next basket of known customers, split by time: an imported dataset.
     TemporalBasket,
 }
@@ -73,7 +78,9 @@ impl Protocol {
     pub fn task(self, path: &Path, split: Split) -> Result<Task, EvaluateError> {
         let task = match self {
             Self::Serenade => serenade::task(path, split),
-            Self::UciShuffled => uci_shuffled::task(path, split),
+            Self::UciShuffled => leave_one_out::task(path, split, leave_one_out::Form::Invoices),
+            Self::LeaveOneOut => leave_one_out::task(path, split, leave_one_out::Form::Users),
+            Self::SessionPrefix => session_prefix::task(path, split),
             Self::TemporalBasket => temporal_basket::task(path, split),
         }?;
         if task.cases.is_empty() {
