@@ -72,13 +72,15 @@ if [[ $what == pods ]]; then
         --wasmedge "$WASMEDGE" --files "$work/files" \
         --kubelet /usr/local/bin/kubelet --runtime "$DIST/node/containerd.tmpl" --haproxy "$CACHE/bin/haproxy"
 else
-    export NODE_PROGRAMS='kubelet control-plane kube-state-metrics metrics-server prometheus-adapter'
+    export NODE_PROGRAMS='kubelet control-plane kube-state-metrics metrics-server prometheus-adapter gatekeeper'
     mkdir -p "$work/bin"
     ln -sf "$CACHE/go/bin/control-plane" "$work/bin/kubectl"
     # The ranked one first: what the pods do with it is looked at before the update.
     in_node cluster "${common[@]}" --image "$work/next.tar" --digest "$(digest "$work/next.json")" \
         --next-image "$DIST/image.tar" --next-digest "$(digest "$DIST/image.json")" \
         --manifests k3s-manifests --rendered "$manifests" \
+        --created "$(target/release/endcap-model inspect --json "$ranked" | sed -n 's/^  "created": "\(.*\)",\{0,1\}$/\1/p')" \
+        --gatekeeper "$CACHE/go/mod/github.com/open-policy-agent/gatekeeper/v3@v3.16.3/deploy/gatekeeper.yaml" \
         --overlays "$work/overlays" --kubectl "$work/bin/kubectl"
 fi
 if ((status != 0)); then

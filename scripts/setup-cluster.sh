@@ -9,7 +9,8 @@
 #   the kubelet of Kubernetes 1.30.4                       built by Go from its module
 #   with `server`, for a whole cluster:
 #   API server, controllers, scheduler, kube-proxy, kubectl  from the same module, as one program
-#   metrics-server, prometheus-adapter, kube-state-metrics   from theirs
+#   metrics-server, prometheus-adapter, kube-state-metrics,
+#   Gatekeeper                                               from theirs
 #
 # No-op the second time.
 # The wrappers' lines are written, not run, here:
@@ -35,7 +36,7 @@ GO_BIN=$CACHE/go/bin
 programs=(kubelet)
 case ${1:-} in
     '') ;;
-    server) programs+=(control-plane kube-state-metrics metrics-server prometheus-adapter) ;;
+    server) programs+=(control-plane kube-state-metrics metrics-server prometheus-adapter gatekeeper) ;;
     *) die "'$1' is not known" "run: scripts/setup-cluster.sh, or scripts/setup-cluster.sh server" ;;
 esac
 # source_of PROGRAM: its module's folder and its package.
@@ -44,6 +45,7 @@ source_of() {
         kubelet | control-plane) printf '%s ./%s' "$SOURCES/kubernetes" "$1" ;;
         kube-state-metrics) printf '%s k8s.io/kube-state-metrics/v2' "$SOURCES/addons" ;;
         metrics-server) printf '%s sigs.k8s.io/metrics-server/cmd/metrics-server' "$SOURCES/addons" ;;
+        gatekeeper) printf '%s github.com/open-policy-agent/gatekeeper/v3' "$SOURCES/gatekeeper" ;;
         prometheus-adapter) printf '%s sigs.k8s.io/prometheus-adapter/cmd/adapter' "$SOURCES/addons" ;;
     esac
 }

@@ -151,7 +151,7 @@ impl Run<'_> {
             ("metrics.k8s.io", "v1beta1", "metrics-server", 4443),
             ("custom.metrics.k8s.io", "v1beta1", "prometheus-adapter", 4444),
         ] {
-            self.service_of_node(name, port)?;
+            self.service_of_node("kube-system", name, port)?;
             self.kubectl.feed(
                 &["create", "-f", "-"],
                 &json!({
@@ -169,15 +169,16 @@ impl Run<'_> {
     }
 
     /// A Service that leads to a program of the node itself: here these run beside the pods, not in one.
-    fn service_of_node(&self, name: &str, port: u16) -> anyhow::Result<()> {
-        let metadata = json!({ "name": name, "namespace": "kube-system" });
+    pub(super) fn service_of_node(&self, namespace: &str, name: &str, port: u16) -> anyhow::Result<()> {
+        let metadata = json!({ "name": name, "namespace": namespace });
+        let namespace = format!("--namespace={namespace}");
         let ports = json!([{ "port": port, "protocol": "TCP" }]);
         for object in [
             json!({ "apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": { "ports": ports } }),
             json!({ "apiVersion": "v1", "kind": "Endpoints", "metadata": metadata,
                     "subsets": [{ "addresses": [{ "ip": NODE }], "ports": ports }] }),
         ] {
-            self.kubectl.feed(&["create", "--namespace=kube-system", "-f", "-"], &object)?;
+            self.kubectl.feed(&["create", &namespace, "-f", "-"], &object)?;
         }
         Ok(())
     }

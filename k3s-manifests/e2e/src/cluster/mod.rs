@@ -4,6 +4,7 @@ mod addons;
 mod control;
 mod kubectl;
 mod pki;
+mod policy;
 mod steps;
 
 use std::path::PathBuf;
@@ -44,6 +45,9 @@ pub(crate) struct Settings {
     /// Its digest.
     #[arg(long)]
     next_digest: String,
+    /// When the model was packed, as `make image` prints it.
+    #[arg(long)]
+    created: String,
     /// The images' name without tag.
     #[arg(long)]
     base: String,
@@ -56,6 +60,9 @@ pub(crate) struct Settings {
     /// kubectl.
     #[arg(long)]
     kubectl: PathBuf,
+    /// Gatekeeper's release: its kinds, rights and webhooks.
+    #[arg(long)]
+    gatekeeper: PathBuf,
 }
 
 /// Runs everything; false where a check failed.
@@ -80,6 +87,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<bool> {
     run.missing_plugins()?;
     run.secrets()?;
     run.overlays()?;
+    run.policies()?;
     run.metrics()?;
     run.one_state()?;
     Ok(run.report.close())
@@ -118,8 +126,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Writes an overlay of this run's own: the base with an image, as the runbook says.
-    fn overlay(&self, name: &str, on: &str, digest: &str, more: &str) -> anyhow::Result<String> {
+    /// Writes an overlay of this run's own, as the runbook says: the base with an image and its model's date.
+    fn overlay(&self, name: &str, on: &str, digest: &str) -> anyhow::Result<String> {
         let folder = self.settings.overlays.join(name);
         std::fs::create_dir_all(&folder)?;
         let manifests = std::path::absolute(&self.settings.manifests)?;
@@ -129,8 +137,10 @@ impl Run<'_> {
         let up = "../".repeat(below.components().count());
         let text = format!(
             "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n- {up}k3s-manifests/{on}\n\
-             images:\n- name: {}\n  digest: {digest}\n{more}",
-            self.settings.base
+             images:\n- name: {}\n  digest: {digest}\npatches:\n- patch: |-\n    apiVersion: apps/v1\n    kind: Deployment\n    \
+             metadata:\n      name: endcap\n    spec:\n      template:\n        metadata:\n          annotations:\n            \
+             endcap.io/model-created: \"{}\"\n",
+            self.settings.base, self.settings.created
         );
         std::fs::write(folder.join("kustomization.yaml"), text)?;
         Ok(folder.display().to_string())

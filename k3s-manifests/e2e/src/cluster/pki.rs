@@ -57,6 +57,13 @@ pub(super) fn make(node: &Node) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A certificate of a program that only serves.
+pub(super) fn serving(node: &Node, name: &str, host: &str) -> anyhow::Result<()> {
+    let names = format!("subjectAltName=DNS:{host}");
+    let extensions = ["basicConstraints=critical,CA:FALSE", "extendedKeyUsage=serverAuth", &names];
+    certificate(node, name, &format!("/CN={host}"), &extensions, true)
+}
+
 fn certificate(
     node: &Node,
     name: &str,

@@ -15,7 +15,7 @@ use super::kubectl::Kubectl;
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Load around each change.
 const AROUND: Duration = Duration::from_secs(2);
-const DEPLOYMENT: &str = "deployment/endcap";
+pub(super) const DEPLOYMENT: &str = "deployment/endcap";
 
 /// A field of a pod's first container's status.
 fn container(pod: &Value) -> &Value {
@@ -42,7 +42,7 @@ impl Run<'_> {
     /// `kubectl apply -k`, and a node that may run pods.
     pub(super) fn install(&mut self) -> anyhow::Result<()> {
         self.report.step("kubectl apply -k");
-        let overlay = self.overlay("shop", "base", &self.settings.digest, "")?;
+        let overlay = self.overlay("shop", "base", &self.settings.digest)?;
         let applied = self.kubectl.run(&["apply", "-k", &overlay])?;
         self.report.check(
             applied.lines().all(|line| line.ends_with("created")),
@@ -136,7 +136,7 @@ impl Run<'_> {
     /// A new image, and back.
     pub(super) fn update(&mut self) -> anyhow::Result<()> {
         self.report.step("a new image, and back, under load");
-        let overlay = self.overlay("shop", "base", &self.settings.next_digest, "")?;
+        let overlay = self.overlay("shop", "base", &self.settings.next_digest)?;
         self.under_load("kubectl apply -k of a new image", |kubectl| {
             kubectl.run(&["apply", "-k", &overlay])?;
             kubectl.run(&["rollout", "status", DEPLOYMENT, "--timeout=90s"]).map(drop)
@@ -345,7 +345,7 @@ impl Run<'_> {
             }),
         )?;
         self.kubectl.run(&["delete", "horizontalpodautoscaler", "endcap"])?;
-        let overlay = self.overlay("single", "overlays/single-node", &self.settings.digest, "")?;
+        let overlay = self.overlay("single", "overlays/single-node", &self.settings.digest)?;
         self.kubectl.run(&["apply", "-k", &overlay])?;
         self.kubectl.run(&["rollout", "status", DEPLOYMENT, "--timeout=90s"])?;
         settled(&self.kubectl, 1)?;
