@@ -114,7 +114,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut parameters = Parameters {
         knn: args.knn.parameters(),
         together: args.together.parameters(),
-        blend: Blend { knn: args.blend_knn, together: args.blend_together, sequence: 0.0 },
+        blend: Blend { knn: args.blend_knn, together: args.blend_together, linear: 0.0, sequence: 0.0 },
         ..Parameters::default()
     };
     if args.tune {

@@ -147,7 +147,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             knn: args.knn.parameters(),
             together: args.together.parameters(),
             trending: TrendingParameters { half_life_days: args.trending_half_life },
-            blend: Blend { knn: args.blend_knn, together: args.blend_together, sequence: 0.0 },
+            blend: Blend { knn: args.blend_knn, together: args.blend_together, linear: 0.0, sequence: 0.0 },
             ..Parameters::default()
         },
         card: Card { source, licence: args.licence.clone(), ..Card::default() },
