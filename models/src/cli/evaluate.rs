@@ -24,8 +24,8 @@ use crate::train::{Options, TrainError, train};
 ///
 /// The whole catalogue is ranked. Lines: linear (as served), linear-exact (the same before its weights were pruned and
 /// rounded), ease (all weights of EASE with --ease-lambda, nothing masked), knn (session kNN), together
-/// (co-occurrence), personal (the served blend), markov, repeat-last, popular. All are deterministic, so there is
-/// nothing to average over seeds.
+/// (co-occurrence), personal (the served blend), markov, transitions (counts with gaps), repeat-last, popular. All are
+/// deterministic, so there is nothing to average over seeds.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Data in the protocol's form.
@@ -97,6 +97,7 @@ enum MethodArg {
     Together,
     Personal,
     Markov,
+    Transitions,
     RepeatLast,
     Popular,
 }
@@ -307,6 +308,7 @@ impl From<MethodArg> for Method {
             MethodArg::Together => Self::Together,
             MethodArg::Personal => Self::Personal,
             MethodArg::Markov => Self::Markov,
+            MethodArg::Transitions => Self::Transitions,
             MethodArg::RepeatLast => Self::RepeatLast,
             MethodArg::Popular => Self::Popular,
         }

@@ -6,7 +6,7 @@ use endcap_core::recommend::{Engine, Recommendation, Request, Scratch, Strategy}
 use serde::Serialize;
 
 use super::Case;
-use super::baseline::{Markov, RepeatLast};
+use super::baseline::{Markov, RepeatLast, Transitions};
 use super::linear::{EaseRanker, Exact, ExactRanker};
 use crate::train::Dense;
 
@@ -28,6 +28,8 @@ pub enum Method {
     Personal,
     /// First-order Markov counts with popularity fill.
     Markov,
+    /// Transition counts with gaps of up to ten clicks, with popularity fill.
+    Transitions,
     /// The last basket's items, most often bought first, with popularity fill.
     RepeatLast,
     /// Most popular.
@@ -36,7 +38,7 @@ pub enum Method {
 
 impl Method {
     /// Every line, in the order of the table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Linear,
         Self::LinearExact,
         Self::Ease,
@@ -44,6 +46,7 @@ impl Method {
         Self::Together,
         Self::Personal,
         Self::Markov,
+        Self::Transitions,
         Self::RepeatLast,
         Self::Popular,
     ];
@@ -58,6 +61,7 @@ impl Method {
             Self::Together => "together",
             Self::Personal => "personal",
             Self::Markov => "markov",
+            Self::Transitions => "transitions",
             Self::RepeatLast => "repeat-last",
             Self::Popular => "popular",
         }
@@ -74,6 +78,7 @@ pub(super) trait Ranker {
 pub(super) struct Parts<'a> {
     pub(super) model: &'a Model,
     pub(super) markov: &'a Markov,
+    pub(super) transitions: &'a Transitions,
     pub(super) popularity: &'a [ItemIx],
     /// Where [`Method::LinearExact`] is asked for.
     pub(super) exact: Option<&'a Exact>,
@@ -101,6 +106,7 @@ impl<'a> Parts<'a> {
             Method::Personal => served(Strategy::Personal, true),
             Method::Popular => served(Strategy::Popular, false),
             Method::Markov => Box::new(self.markov.ranker(self.popularity)),
+            Method::Transitions => Box::new(self.transitions.ranker(self.popularity)),
             Method::RepeatLast => Box::new(RepeatLast::new(self.popularity)),
         }
     }

@@ -7,7 +7,7 @@ use endcap_core::format::Model;
 use serde::Serialize;
 
 use super::EvaluateError;
-use super::baseline::Markov;
+use super::baseline::{Markov, Transitions};
 use super::linear::{self, Exact};
 use super::metrics::{CUTOFFS, Figures, Metrics};
 use super::protocol::{Case, Task};
@@ -51,6 +51,10 @@ pub fn evaluate(
         (0..weights.len() as ItemIx).filter(|&i| weights[i as usize] > 0.0).collect();
     popularity.sort_unstable_by(|&a, &b| weights[b as usize].total_cmp(&weights[a as usize]).then(a.cmp(&b)));
     let markov = Markov::count(&task.train);
+    let transitions = match methods.contains(&Method::Transitions) {
+        true => Transitions::count(&task.train),
+        false => Transitions::default(),
+    };
     let exact = match &model.manifest().parameters.linear {
         Some(params) if methods.contains(&Method::LinearExact) => {
             Some(Exact::train(&task.train, params, &baselines.limits)?)
@@ -61,8 +65,14 @@ pub fn evaluate(
         true => Some(linear::ease(&task.train, model, baselines)?),
         false => None,
     };
-    let parts =
-        Parts { model, markov: &markov, popularity: &popularity, exact: exact.as_ref(), ease: ease.as_ref() };
+    let parts = Parts {
+        model,
+        markov: &markov,
+        transitions: &transitions,
+        popularity: &popularity,
+        exact: exact.as_ref(),
+        ease: ease.as_ref(),
+    };
     let rank_all = |method: Method| {
         let begin = Instant::now();
         let metrics = measure(&parts, cases, method, &weights);
