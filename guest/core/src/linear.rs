@@ -70,8 +70,7 @@ pub fn accumulate(
 
 /// `sums[items[at]] += codes[at] * factor` for every entry.
 ///
-/// No vector code: neither SSE nor Wasm can add to scattered places, and widening codes eight at a time through a
-/// buffer took longer than one by one.
+/// No vector code: neither SSE nor Wasm can add to scattered places, and that, not the product, is the work.
 fn add<T: Copy + Into<ItemIx>>(sums: &mut [f32], items: &[T], codes: &[i8], factor: f32) {
     for (&item, &code) in items.iter().zip(codes) {
         sums[item.into() as usize] += f32::from(code) * factor;
