@@ -104,7 +104,7 @@ proptest! {
         let expected = naive(&log, lambda.into(), dropout.into());
         // What never meets an item is none of its regressors, and has little weight in EASE; where all have met, none.
         let met_all = |item: ItemIx| {
-            log.sessions.iter().filter(|s| s.distinct().contains(&item)).flat_map(|s| s.distinct())
+            log.sessions.iter().filter(|s| s.distinct().contains(&item)).flat_map(crate::train::Session::distinct)
                 .collect::<std::collections::HashSet<_>>().len() == log.items.len()
         };
         for (item, row) in (0..).zip(&rows) {
