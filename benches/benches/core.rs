@@ -1,6 +1,6 @@
 //! The prediction path alone: core, native, one thread.
 //!
-//! What: session kNN from a session's items to the 20 best (`Engine::recommend`, strategy `Session`), one
+//! What: session kNN, and the linear model, from a session's items to the 20 best (`Engine::recommend`), one
 //! prediction a click; the selection of the best n; opening a model. Corpora and settings: `corpus`; visitors:
 //! `traffic`, with its fixed seed. How to run: `make bench`, `make bench ARGS=open` for a part.
 //!
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use criterion::{BatchSize, Criterion};
-use endcap_benches::corpus::{Corpus, Prepared, Setting};
+use endcap_benches::corpus::{Corpus, LINEAR, Prepared, Setting};
 use endcap_benches::latency::Latencies;
 use endcap_benches::machine;
 use endcap_benches::traffic::{Draw, N, Visitor};
@@ -41,6 +41,8 @@ fn main() -> anyhow::Result<()> {
             let made = Prepared::make(corpus, setting, &log, &machine::work_folder())?;
             prepared.push((format!("{}/{}", corpus.as_str(), setting.as_str()), made));
         }
+        let made = Prepared::make_linear(corpus, &log, &machine::work_folder())?;
+        prepared.push((format!("{}/{LINEAR}", corpus.as_str()), made));
     }
     table(&prepared)?;
     let mut criterion = Criterion::default()
@@ -58,6 +60,7 @@ fn main() -> anyhow::Result<()> {
 struct Shop<'p> {
     sessions: &'p [Vec<ItemIx>],
     engine: Engine<'p>,
+    strategy: Strategy,
     draw: Draw,
     visitor: Visitor,
     scratch: Scratch,
@@ -71,6 +74,7 @@ impl<'p> Shop<'p> {
         Self {
             sessions: &prepared.sessions,
             engine: Engine::new(&prepared.model),
+            strategy: prepared.strategy(),
             draw,
             visitor,
             scratch: Scratch::default(),
@@ -82,7 +86,7 @@ impl<'p> Shop<'p> {
     fn click(&mut self) -> (Duration, bool) {
         self.visitor.click(self.sessions, &mut self.draw);
         let history = self.visitor.history(self.sessions);
-        let request = Request { n: N, strategy: Strategy::Session, history, ..Request::default() };
+        let request = Request { n: N, strategy: self.strategy, history, ..Request::default() };
         self.found.clear();
         let begun = Instant::now();
         self.engine.recommend(&request, &mut self.scratch, &mut self.found);

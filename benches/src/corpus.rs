@@ -14,7 +14,8 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
-use endcap_core::format::{ItemRecord, KnnParameters, Model, Parameters, Verify};
+use endcap_core::format::{ItemRecord, KnnParameters, LinearParameters, Model, Parameters, Verify};
+use endcap_core::recommend::Strategy;
 use endcap_core::{AlignedBytes, ItemIx};
 use endcap_models::train::{Log, LogBuilder, Options, train};
 
@@ -117,6 +118,9 @@ impl Setting {
     }
 }
 
+/// Name in tables and files of what [`Prepared::make_linear`] makes.
+pub const LINEAR: &str = "linear";
+
 /// A trained, packed and opened model with its sessions.
 #[derive(Debug)]
 pub struct Prepared {
@@ -134,9 +138,26 @@ impl Prepared {
     /// # Errors
     /// Where training fails or the file cannot be written.
     pub fn make(corpus: Corpus, setting: Setting, log: &Log, folder: &Path) -> anyhow::Result<Self> {
-        let begun = Instant::now();
-        let name = format!("{}-{}", corpus.as_str(), setting.as_str());
         let parameters = Parameters { knn: setting.knn(), ..Parameters::default() };
+        Self::with(format!("{}-{}", corpus.as_str(), setting.as_str()), parameters, log, folder)
+    }
+
+    /// As [`Self::make`], with the linear model at its default setting: [`Self::strategy`] is then that.
+    ///
+    /// # Errors
+    /// As [`Self::make`].
+    pub fn make_linear(corpus: Corpus, log: &Log, folder: &Path) -> anyhow::Result<Self> {
+        let parameters = Parameters { linear: Some(LinearParameters::default()), ..Parameters::default() };
+        Self::with(format!("{}-{LINEAR}", corpus.as_str()), parameters, log, folder)
+    }
+
+    /// What a bench asks for: the linear model where there is one, else session kNN.
+    pub fn strategy(&self) -> Strategy {
+        if self.model.linear().is_some() { Strategy::Linear } else { Strategy::Session }
+    }
+
+    fn with(name: String, parameters: Parameters, log: &Log, folder: &Path) -> anyhow::Result<Self> {
+        let begun = Instant::now();
         let options = Options { name: name.clone(), parameters, ..Options::default() };
         let bytes = train(log, &options, &mut |_| {})?.pack()?;
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;

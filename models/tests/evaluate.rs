@@ -174,3 +174,75 @@ fn the_shuffled_protocol_gives_the_published_baselines() {
         assert!(near("recall", recall) && near("ndcg", ndcg), "{method}: {row}");
     }
 }
+
+#[test]
+fn the_linear_model_beats_popularity_on_a_simulated_shop() {
+    let folder = Folder::new();
+    let (shop, dataset) = (folder.path("shop"), folder.path("dataset"));
+    let ok = |args: &[&str]| assert!(endcap(args).status.success(), "{args:?}");
+    let size = ["--items", "400", "--users", "400", "--events", "20000", "--days", "60"];
+    ok(&[&["simulate", "--out", shop.to_str().unwrap()][..], &size].concat());
+    let events = shop.join("events.csv.gz");
+    ok(&["import", events.to_str().unwrap(), "--out", dataset.to_str().unwrap()]);
+    let methods = ["--methods", "linear,linear-exact,popular"];
+    let data = ["--protocol", "temporal-basket", "--data", dataset.to_str().unwrap()];
+    let report = evaluate(&[&data[..], &methods].concat());
+    let recall = |method: &str| figures(&report, method)["recall"][2].as_f64().unwrap();
+    assert!(
+        recall("linear") > 1.3 * recall("popular"),
+        "linear {}, popular {}",
+        recall("linear"),
+        recall("popular")
+    );
+    let lost = recall("linear-exact") - recall("linear");
+    assert!(lost.abs() < 0.02, "pruning and rounding cost {lost}");
+}
+
+#[test]
+fn a_baseline_that_does_not_fit_is_left_out_by_name() {
+    let folder = Folder::new();
+    let lines: String =
+        (0..2000).map(|at| format!("inv{at}\ta{} b{} c{} d e\n", at, at % 900, at % 700)).collect();
+    let file = folder.file("lines.txt", lines);
+    let args = ["evaluate", "--json", "--protocol", "uci-shuffled", "--data", file.to_str().unwrap()];
+    let output = endcap(&[&args[..], &["--linear-memory-mb", "30"]].concat());
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("ease is left out") && stderr.contains("--linear-memory-mb"), "{stderr}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let methods: Vec<&str> = report["splits"][0]["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["method"].as_str().unwrap())
+        .collect();
+    assert!(methods.contains(&"linear") && !methods.contains(&"ease"), "{methods:?}");
+}
+
+#[test]
+fn the_linear_model_gives_its_figures_on_the_shuffled_protocol() {
+    let Some(file) = real_data("online_retail/unisrec_protocol/or_5core_shuffled_seed42.txt.gz") else {
+        return;
+    };
+    let data = ["--protocol", "uci-shuffled", "--data", file.to_str().unwrap()];
+    let report = evaluate(&[&data[..], &["--methods", "linear,linear-exact,ease"]].concat());
+    let figure =
+        |method: &str, metric: &str, at: usize| figures(&report, method)[metric][at].as_f64().unwrap();
+    // EASE as measured by others on this file.
+    for (metric, at, expected) in
+        [("recall", 1, 0.2390), ("ndcg", 1, 0.1325), ("recall", 3, 0.5010), ("ndcg", 3, 0.1902)]
+    {
+        let found = figure("ease", metric, at);
+        assert!((found - expected).abs() < 0.001, "ease {metric}: {found}, expected {expected}");
+        // What is served is ahead of it, and pruning and rounding cost nothing that counts.
+        assert!(
+            figure("linear", metric, at) > found,
+            "{metric}: {} and ease {found}",
+            figure("linear", metric, at)
+        );
+        let lost = figure("linear-exact", metric, at) - figure("linear", metric, at);
+        assert!(lost < 0.002, "{metric}: pruning and rounding cost {lost}");
+    }
+    let bytes = report["splits"][0]["model_bytes"].as_u64().unwrap();
+    assert!(bytes < 10_000_000, "{bytes} bytes");
+}

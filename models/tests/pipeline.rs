@@ -74,7 +74,25 @@ fn from_a_shop_to_a_model_that_answers() {
     let shown: Value = serde_json::from_str(&ok(&["inspect", text(&file), "--json"])).unwrap();
     assert_eq!(shown["name"], "north");
     assert_eq!(shown["data"]["items"], 300);
-    assert!(ok(&["inspect", text(&file)]).contains("endcap.sessions"));
+    let shown = ok(&["inspect", text(&file)]);
+    assert!(shown.contains("endcap.sessions") && shown.contains("endcap.linear"), "{shown}");
+    assert!(shown.contains("local, "), "how the linear model was made: {shown}");
+    let request = Request { strategy: Strategy::Linear, fallback: false, ..request };
+    out.clear();
+    Engine::new(&model).recommend(&request, &mut scratch, &mut out);
+    assert!(!out.is_empty(), "the linear model is made by default");
+}
+
+#[test]
+fn a_model_without_a_linear_part_is_what_it_was() {
+    let folder = Folder::new();
+    let (dataset, trained, file) = (dataset(&folder), folder.path("trained"), folder.path("model.wasm"));
+    // Into the folder of a training that had one: its section must not come back.
+    ok(&["train", text(&dataset), "--out", text(&trained)]);
+    ok(&["train", text(&dataset), "--out", text(&trained), "--linear-method", "none"]);
+    ok(&["pack", text(&trained), "--out", text(&file)]);
+    let shown = ok(&["inspect", text(&file)]);
+    assert!(!shown.contains("endcap.linear") && shown.contains("linear model"), "{shown}");
 }
 
 #[test]
@@ -165,9 +183,17 @@ fn one_user_with_one_visit_is_enough() {
 
 #[test]
 fn out_of_range_parameters_are_refused_by_the_command_line() {
-    for args in
-        [["--knn-last", "11"], ["--knn-sample", "0"], ["--blend-knn", "nan"], ["--together-history", "51"]]
-    {
+    for args in [
+        ["--knn-last", "11"],
+        ["--knn-sample", "0"],
+        ["--blend-knn", "nan"],
+        ["--together-history", "51"],
+        ["--linear-lambda", "0"],
+        ["--linear-lambda", "nan"],
+        ["--linear-dropout", "1"],
+        ["--linear-decay", "0"],
+        ["--linear-method", "svd"],
+    ] {
         refused(&[&["train", "x", "--out", "y"][..], &args[..]].concat(), 2, &[args[0]]);
     }
 }

@@ -26,8 +26,10 @@ fn main() -> anyhow::Result<()> {
     let model = Model::open(AlignedBytes::copy_from(&bytes), Verify::Fast)?;
     let text = std::fs::read_to_string(sessions).with_context(|| format!("cannot read {sessions}"))?;
     let sessions = parse(&text, model.items().len())?;
-    let mut run =
-        Run { engine: Engine::new(&model), scratch: Scratch::default(), found: Vec::new(), checksum: 0 };
+    // A file with a linear model is one made to measure that.
+    let strategy = if model.linear().is_some() { Strategy::Linear } else { Strategy::Session };
+    let (scratch, found) = (Scratch::default(), Vec::new());
+    let mut run = Run { engine: Engine::new(&model), strategy, scratch, found, checksum: 0 };
     run.predict(&sessions, predictions / 10)?;
     run.checksum = 0;
     let begun = Instant::now();
@@ -55,6 +57,7 @@ fn parse(text: &str, items: usize) -> anyhow::Result<Vec<Vec<ItemIx>>> {
 
 struct Run<'m> {
     engine: Engine<'m>,
+    strategy: Strategy,
     scratch: Scratch,
     found: Vec<endcap_core::recommend::Recommendation>,
     checksum: u64,
@@ -71,7 +74,7 @@ impl Run<'_> {
                 }
                 left -= 1;
                 let history = &session[clicks.saturating_sub(MAX_HISTORY)..clicks];
-                let request = Request { n: N, strategy: Strategy::Session, history, ..Request::default() };
+                let request = Request { n: N, strategy: self.strategy, history, ..Request::default() };
                 self.found.clear();
                 self.engine.recommend(&request, &mut self.scratch, &mut self.found);
                 ensure!(self.found.len() == N, "an answer has {} items instead of {N}", self.found.len());

@@ -13,7 +13,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
-use endcap_benches::corpus::{Corpus, Prepared, Setting};
+use endcap_benches::corpus::{Corpus, LINEAR, Prepared, Setting};
 use endcap_benches::machine;
 use endcap_benches::turns::{self, Programs};
 use serde_json::json;
@@ -45,12 +45,16 @@ fn main() -> anyhow::Result<()> {
     let mut lines = Vec::new();
     for corpus in Corpus::ALL {
         let log = corpus.read(&data)?;
+        let mut made = Vec::new();
         for setting in Setting::ALL {
-            let prepared = Prepared::make(corpus, setting, &log, &folder)?;
-            let sessions = folder.join(format!("{}.sessions.txt", corpus.as_str()));
-            write_sessions(&prepared, &sessions)?;
-            machine::pin(cores[cores.len() - 1])?;
-            lines.push(compare(&args, &wasmedge, corpus, setting, &prepared, &sessions)?);
+            made.push((setting.as_str(), Prepared::make(corpus, setting, &log, &folder)?));
+        }
+        made.push((LINEAR, Prepared::make_linear(corpus, &log, &folder)?));
+        let sessions = folder.join(format!("{}.sessions.txt", corpus.as_str()));
+        write_sessions(&made[0].1, &sessions)?;
+        machine::pin(cores[cores.len() - 1])?;
+        for (setting, prepared) in &made {
+            lines.push(compare(&args, &wasmedge, corpus, setting, prepared, &sessions)?);
         }
     }
     turns::write_report(args.json.as_deref(), &lines)
@@ -71,7 +75,7 @@ fn compare(
     args: &Args,
     wasmedge: &Path,
     corpus: Corpus,
-    setting: Setting,
+    setting: &str,
     prepared: &Prepared,
     sessions: &Path,
 ) -> anyhow::Result<serde_json::Value> {
@@ -95,7 +99,7 @@ fn compare(
         }
     }
     let medians: Vec<f64> = nanos.into_iter().map(turns::median).collect();
-    let mut line = format!("{:8} {:16}", corpus.as_str(), setting.as_str());
+    let mut line = format!("{:8} {setting:16}", corpus.as_str());
     let mut figures = serde_json::Map::new();
     for ((program, _), median) in programs.iter().zip(&medians) {
         let ratio = medians[0] / median;
@@ -108,7 +112,7 @@ fn compare(
     }
     println!("{line}");
     Ok(json!({
-        "corpus": corpus.as_str(), "setting": setting.as_str(), "checksum": expected, "programs": figures,
+        "corpus": corpus.as_str(), "setting": setting, "checksum": expected, "programs": figures,
     }))
 }
 

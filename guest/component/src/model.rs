@@ -47,7 +47,8 @@ fn info(state: &State) -> ModelInfo {
             Some((part.as_str().to_owned(), engine.as_str().to_owned()))
         })
         .collect();
-    let retrieval = ["session", "together"].map(str::to_owned);
+    let linear = model.linear().map(|_| "linear");
+    let retrieval = ["session", "together"].into_iter().chain(linear).map(str::to_owned);
     let degraded = recommender.inference.degraded.iter().map(|degraded| {
         let reason = format!("{}: {}", degraded.engine.as_str(), degraded.error);
         (degraded.part.as_str().to_owned(), reason)
@@ -60,7 +61,7 @@ fn info(state: &State) -> ModelInfo {
         size: model.bytes() as u64,
         items: model.items().len() as u32,
         sessions: model.sessions().sessions() as u32,
-        parts: retrieval.into_iter().chain(engines.iter().map(|(part, _)| part.clone())).collect(),
+        parts: retrieval.chain(engines.iter().map(|(part, _)| part.clone())).collect(),
         engines,
         degraded: degraded.collect(),
     }

@@ -177,6 +177,7 @@ fn strategy(strategy: Strategy) -> Kind {
         Strategy::Personal => Kind::Personal,
         Strategy::Session => Kind::Session,
         Strategy::Together => Kind::Together,
+        Strategy::Linear => Kind::Linear,
         Strategy::Sequence => Kind::Sequence,
         Strategy::Trending => Kind::Trending,
         Strategy::Popular => Kind::Popular,
@@ -188,6 +189,7 @@ fn source(source: From) -> Source {
     match source {
         From::Session => Source::Session,
         From::Together => Source::Together,
+        From::Linear => Source::Linear,
         From::Sequence => Source::Sequence,
         From::Trending => Source::Trending,
         From::Popular => Source::Popular,

@@ -123,6 +123,21 @@ impl Scores {
         self.touched.truncate(count);
     }
 
+    /// Takes the positive ones of `sums`, one for each item, as scores, and leaves zeros behind. There are no scores yet.
+    pub fn add_positive(&mut self, sums: &mut [f32]) {
+        self.touched.clear();
+        self.touched.resize(sums.len(), 0);
+        let mut count = 0;
+        for ((item, value), sum) in (0..).zip(&mut self.values).zip(sums) {
+            let positive = *sum > 0.0;
+            *value = if positive { *sum } else { 0.0 };
+            *sum = 0.0;
+            self.touched[count] = item;
+            count += usize::from(positive);
+        }
+        self.touched.truncate(count);
+    }
+
     /// Multiplies every score by its item's factor, at least 0, and gives the largest product (0 if none).
     pub fn scale(&mut self, factors: &[f32]) -> f32 {
         let mut largest = 0.0_f32;

@@ -1,11 +1,11 @@
-//! Pure recommendation logic of endcap: the `model.wasm` format, session kNN, co-occurrence, ranking.
+//! Pure recommendation logic of endcap: the `model.wasm` format, linear model, session kNN, co-occurrence, ranking.
 //!
 //! Nothing here performs I/O, reads a clock, draws a random number or looks at the environment: time comes in
 //! as a parameter and bytes come in as a buffer, so every function gives the same answer natively, under
 //! WasmEdge and in a component. There is no `unsafe`; zero-copy views are checked casts (`bytemuck`).
 //!
 //! The way of a request: [`store`] gives the recent items of a session or user, [`recommend`] gathers
-//! candidates from [`knn`], [`together`] and the packed rankings of [`format`], and [`topn`] selects.
+//! candidates from [`linear`], [`knn`], [`together`] and the packed rankings of [`format`], and [`topn`] selects.
 #![forbid(unsafe_code)]
 
 #[cfg(target_endian = "big")]
@@ -16,6 +16,7 @@ pub mod encoder;
 pub mod format;
 pub mod inference;
 pub mod knn;
+pub mod linear;
 pub mod recommend;
 pub mod store;
 pub mod together;

@@ -1,4 +1,4 @@
-//! The request path of the encoder does not allocate once its scratch has seen the longest history.
+//! The request path, of the encoder and of every strategy, does not allocate once its scratch has seen the longest history.
 //!
 //! A binary of its own, because it counts every allocation of the process.
 
@@ -10,8 +10,12 @@ mod encoder_support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use common::Shop;
 use encoder_support::{Weights, small_shape};
+use endcap_core::AlignedBytes;
 use endcap_core::encoder::{Decoder, DecoderScratch, Precision};
+use endcap_core::format::{Blend, LinearParameters, Model, Verify, encode_linear, section, write_model};
+use endcap_core::recommend::{Engine, Request, Scratch, Strategy};
 
 thread_local! {
     static COUNT: Cell<usize> = const { Cell::new(0) };
@@ -57,4 +61,35 @@ fn a_warm_encoder_does_not_allocate() {
         std::hint::black_box(vec![1]);
         assert_ne!(COUNT.get() - before, 0, "the counter counts");
     }
+}
+
+#[test]
+fn a_warm_request_does_not_allocate() {
+    let shop = Shop::golden();
+    let mut manifest = shop.manifest();
+    manifest.parameters.linear = Some(LinearParameters::default());
+    manifest.parameters.blend = Blend { linear: 1.0, ..Blend::default() };
+    let mut bodies = shop.bodies();
+    // One row is as long as the catalogue, the others are not: both ways of adding up.
+    let row =
+        |item: u32| if item == 0 { (1..12).map(|other| (other, 0.5)).collect() } else { vec![(0, 1.0)] };
+    bodies.push((section::LINEAR, encode_linear(&(0..12).map(row).collect::<Vec<_>>())));
+    let file = write_model(manifest, &bodies).expect("writes");
+    let model = Model::open(AlignedBytes::copy_from(&file), Verify::Full).expect("opens");
+    let (engine, mut scratch, mut out) = (Engine::new(&model), Scratch::default(), Vec::new());
+    let history: Vec<u32> = (0..12).rev().collect();
+    let mut ask_all = || {
+        for strategy in [Strategy::Personal, Strategy::Linear, Strategy::Session, Strategy::Together] {
+            for from in 0..history.len() {
+                out.clear();
+                let request =
+                    Request { strategy, history: &history[from..], repeat: true, ..Request::default() };
+                engine.recommend(&request, &mut scratch, &mut out);
+            }
+        }
+    };
+    ask_all();
+    let before = COUNT.get();
+    ask_all();
+    assert_eq!(COUNT.get() - before, 0);
 }

@@ -1,5 +1,6 @@
 //! `endcap-model evaluate`.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -7,9 +8,9 @@ use clap::ValueEnum;
 use endcap_core::format::{Blend, Parameters};
 use serde::Serialize;
 
-use super::train::{KnnArgs, TogetherArgs};
+use super::train::{KnnArgs, LinearArgs, TogetherArgs, TrainProgress};
 use super::{Failure, print, print_json};
-use crate::evaluate::{self, CUTOFFS, EvaluateError, Method, Protocol, Row, Split};
+use crate::evaluate::{self, Baselines, CUTOFFS, EvaluateError, Method, Protocol, Row, Split};
 use crate::progress::{Progress, Unit};
 use crate::report::{Align, Table, count};
 use crate::train::{Options, TrainError, train};
@@ -24,8 +25,10 @@ use crate::train::{Options, TrainError, train};
 /// temporal-basket: next basket of known customers of an imported dataset; validation is the 9th tenth of the
 /// baskets by time, the test the 10th.
 ///
-/// The whole catalogue is ranked. Lines: knn (session kNN), together (co-occurrence), personal (the served
-/// blend), markov, repeat-last, popular. All are deterministic, so there is nothing to average over seeds.
+/// The whole catalogue is ranked. Lines: linear (as served), linear-exact (the same before its weights were pruned and
+/// rounded), ease (all weights of EASE with --ease-lambda, nothing masked), knn (session kNN), together
+/// (co-occurrence), personal (the served blend), markov, transitions (counts with gaps), repeat-last, popular. All are
+/// deterministic, so there is nothing to average over seeds.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Data in the protocol's form.
@@ -44,12 +47,20 @@ pub(super) struct Args {
     knn: KnnArgs,
     #[command(flatten)]
     together: TogetherArgs,
+    #[command(flatten)]
+    linear: LinearArgs,
+    /// Ridge of the baseline ease.
+    #[arg(long, default_value_t = evaluate::EASE_LAMBDA, value_name = "ROWS", value_parser = super::train::parse_positive)]
+    ease_lambda: f32,
     /// Weight of session kNN in the personal list.
     #[arg(long, default_value_t = Blend::default().knn)]
     blend_knn: f32,
     /// Weight of co-occurrence in the personal list.
     #[arg(long, default_value_t = Blend::default().together)]
     blend_together: f32,
+    /// Weight of the linear model in the personal list.
+    #[arg(long, default_value_t = Blend::default().linear)]
+    blend_linear: f32,
     /// Search better kNN parameters on the validation part first, and use them.
     #[arg(long)]
     tune: bool,
@@ -84,10 +95,14 @@ enum SplitArg {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum MethodArg {
+    Linear,
+    LinearExact,
+    Ease,
     Knn,
     Together,
     Personal,
     Markov,
+    Transitions,
     RepeatLast,
     Popular,
 }
@@ -121,7 +136,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut parameters = Parameters {
         knn: args.knn.parameters(),
         together: args.together.parameters(),
-        blend: Blend { knn: args.blend_knn, together: args.blend_together, sequence: 0.0 },
+        linear: args.linear.parameters(),
+        blend: Blend {
+            knn: args.blend_knn,
+            together: args.blend_together,
+            linear: args.blend_linear,
+            ..Blend::default()
+        },
         ..Parameters::default()
     };
     if args.tune {
@@ -173,15 +194,27 @@ fn measure(
 ) -> Result<SplitReport, Failure> {
     let task = protocol.task(&args.data, split).map_err(failure)?;
     let started = Instant::now();
-    let options = Options { parameters: parameters.clone(), ..Options::default() };
-    let trained = train(&task.train, &options, &mut |_| {}).map_err(|e| failure(e.into()))?;
+    let limits = args.linear.limits();
+    let options = Options { parameters: parameters.clone(), limits, ..Options::default() };
+    let mut progress = TrainProgress::default();
+    let trained = train(&task.train, &options, &mut |step| progress.tell(step));
+    progress.finish();
+    let trained = trained.map_err(|e| failure(e.into()))?;
     let model = trained.open().map_err(|e| failure(e.into()))?;
     let train_seconds = started.elapsed().as_secs_f64();
     let mut progress = Progress::new("ranking", args.methods.len() as u64, Unit::Count);
     let mut rows = Vec::new();
     for (done, &method) in args.methods.iter().enumerate() {
         progress.set(done as u64);
-        rows.append(&mut evaluate::evaluate(&task, &task.cases, &model, &[method.into()]));
+        let baselines = Baselines { ease_lambda: args.ease_lambda, limits };
+        match evaluate::evaluate(&task, &task.cases, &model, &[method.into()], &baselines) {
+            Ok(mut found) => rows.append(&mut found),
+            // A baseline that is too large for the machine is no reason to keep back the others.
+            Err(EvaluateError::Train(error @ TrainError::Linear { .. })) => {
+                let _ = writeln!(std::io::stderr(), "{} is left out: {error}", Method::from(method).as_str());
+            }
+            Err(error) => return Err(failure(error)),
+        }
     }
     progress.finish();
     Ok(SplitReport {
@@ -275,10 +308,14 @@ impl From<SplitArg> for Split {
 impl From<MethodArg> for Method {
     fn from(method: MethodArg) -> Self {
         match method {
+            MethodArg::Linear => Self::Linear,
+            MethodArg::LinearExact => Self::LinearExact,
+            MethodArg::Ease => Self::Ease,
             MethodArg::Knn => Self::Knn,
             MethodArg::Together => Self::Together,
             MethodArg::Personal => Self::Personal,
             MethodArg::Markov => Self::Markov,
+            MethodArg::Transitions => Self::Transitions,
             MethodArg::RepeatLast => Self::RepeatLast,
             MethodArg::Popular => Self::Popular,
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use endcap_core::AlignedBytes;
-use endcap_core::format::{FormatError, Model, Verify};
+use endcap_core::format::{FormatError, LinearHistory, LinearMethod, LinearParameters, Model, Verify};
 
 use super::{Failure, print, print_json};
 use crate::report::{Align, Table, count};
@@ -51,6 +51,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         ("source", manifest.card.source.clone()),
         ("licence", manifest.card.licence.clone()),
         ("item pairs", count(model.together().pairs() as u64)),
+        ("linear model", linear(&model)),
     ] {
         about.row([what.to_owned(), value]);
     }
@@ -60,6 +61,25 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         sections.row([entry.name.clone(), count(entry.bytes), entry.sha256.clone()]);
     }
     print(&format!("{about}\n{sections}"))
+}
+
+/// The linear model in words.
+fn linear(model: &Model) -> String {
+    let Some((rows, parameters)) = model.linear() else { return "none".to_owned() };
+    let LinearParameters { lambda, dropout, regressors, history, position_decay, .. } = parameters;
+    let (method, of) = match parameters.method {
+        LinearMethod::Dense => ("dense".to_owned(), "all items"),
+        LinearMethod::Local => (format!("local, {regressors} regressors"), "an item"),
+    };
+    let whose = match parameters.rows {
+        LinearHistory::Session => "sessions",
+        LinearHistory::User => "users",
+    };
+    format!(
+        "{} weights; {method} {of}, rows are {whose}, lambda {lambda}, dropout {dropout}; newest {history} items, \
+         decay {position_decay}",
+        count(rows.pairs() as u64)
+    )
 }
 
 /// Prints the manifest of a packed file.

@@ -1,17 +1,22 @@
 //! `endcap-model train`.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use endcap_core::format::{Blend, Card, KnnParameters, Parameters, TogetherParameters, TrendingParameters};
+use clap::ValueEnum;
+use endcap_core::format::{
+    Blend, Card, KnnParameters, LinearHistory, LinearMethod, LinearParameters, Parameters,
+    TogetherParameters, TrendingParameters,
+};
 
 use super::{Failure, print, print_json};
 use crate::dataset::{Dataset, Source};
 use crate::progress::{Progress, Unit};
 use crate::report::{Align, Table, count};
-use crate::train::{Options, Step, TrainError, Trained, records, train};
+use crate::train::{Limits, LinearPlan, Options, Step, TrainError, Trained, records, train};
 
-/// Train the model's sources on a dataset: session kNN, co-occurrence, trending, popularity.
+/// Train the model's sources on a dataset: linear model, session kNN, co-occurrence, trending, popularity.
 ///
 /// Defaults are the published ones of VMIS-kNN, and a blend that did best on validation data of the retail
 /// sets at hand. A session is the dataset's session; where it has none, a user's events without a pause of 30
@@ -33,6 +38,8 @@ pub(super) struct Args {
     knn: KnnArgs,
     #[command(flatten)]
     together: TogetherArgs,
+    #[command(flatten)]
+    linear: LinearArgs,
     /// Half-life of an event in the trending list, days.
     #[arg(long, default_value_t = 7.0, value_name = "DAYS", value_parser = parse_weight)]
     trending_half_life: f32,
@@ -42,6 +49,9 @@ pub(super) struct Args {
     /// Weight of co-occurrence in the personal list.
     #[arg(long, default_value_t = Blend::default().together, value_name = "WEIGHT", value_parser = parse_weight)]
     blend_together: f32,
+    /// Weight of the linear model in the personal list.
+    #[arg(long, default_value_t = Blend::default().linear, value_name = "WEIGHT", value_parser = parse_weight)]
+    blend_linear: f32,
     /// Print the summary as one JSON object.
     #[arg(long)]
     json: bool,
@@ -131,6 +141,92 @@ impl TogetherArgs {
     }
 }
 
+/// Parameters of the linear model; also taken by `evaluate`.
+#[derive(Debug, clap::Args)]
+pub(super) struct LinearArgs {
+    /// What an item is regressed on: the few items that explain most of it (local), all others (dense: EASE, up to
+    /// about 13,000 items in 2 GB), or no linear model (none).
+    #[arg(long = "linear-method", value_enum, default_value = "local", value_name = "METHOD")]
+    method: LinearMethodArg,
+    /// Whose events make a row of the training matrix.
+    #[arg(long = "linear-rows", value_enum, default_value = "session", value_name = "WHOSE")]
+    rows: LinearRowsArg,
+    /// Ridge, above 0: as many rows that say nothing.
+    #[arg(long = "linear-lambda", default_value_t = LinearParameters::default().lambda, value_name = "ROWS",
+          value_parser = parse_positive)]
+    lambda: f32,
+    /// Share of inputs taken away in training, 0 to below 1: a ridge in proportion to an item's frequency.
+    #[arg(long = "linear-dropout", default_value_t = LinearParameters::default().dropout, value_name = "SHARE",
+          value_parser = parse_dropout)]
+    dropout: f32,
+    /// Items that an item is regressed on by the local method.
+    #[arg(long = "linear-regressors", default_value_t = LinearParameters::default().regressors, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=2000))]
+    regressors: u32,
+    /// Half-life of an event, days; 0 is no decay.
+    #[arg(long = "linear-half-life", default_value_t = LinearParameters::default().half_life_days, value_name = "DAYS",
+          value_parser = parse_weight)]
+    half_life_days: f32,
+    /// Weights kept per item of a history, those of largest magnitude: about 3 bytes each in the model.
+    #[arg(long = "linear-neighbors", default_value_t = LinearParameters::default().neighbors, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    neighbors: u32,
+    /// Items of a history that are summed, 1 to 50.
+    #[arg(long = "linear-history", default_value_t = LinearParameters::default().history, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=50))]
+    history: u32,
+    /// Factor per position by which older items of a history count less, above 0 to 1.
+    #[arg(long = "linear-decay", default_value_t = LinearParameters::default().position_decay, value_name = "FACTOR",
+          value_parser = parse_share)]
+    position_decay: f32,
+    /// Memory for training the linear model beside the log, MB; it makes do with less by smaller systems.
+    #[arg(long = "linear-memory-mb", default_value_t = Limits::DEFAULT_MEMORY / 1_000_000, value_name = "MB",
+          value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    memory_mb: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LinearMethodArg {
+    Local,
+    Dense,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LinearRowsArg {
+    Session,
+    User,
+}
+
+impl LinearArgs {
+    /// `None` where there shall be no linear model.
+    pub(super) fn parameters(&self) -> Option<LinearParameters> {
+        let method = match self.method {
+            LinearMethodArg::Local => LinearMethod::Local,
+            LinearMethodArg::Dense => LinearMethod::Dense,
+            LinearMethodArg::None => return None,
+        };
+        Some(LinearParameters {
+            method,
+            rows: match self.rows {
+                LinearRowsArg::Session => LinearHistory::Session,
+                LinearRowsArg::User => LinearHistory::User,
+            },
+            lambda: self.lambda,
+            dropout: self.dropout,
+            regressors: self.regressors,
+            half_life_days: self.half_life_days,
+            neighbors: self.neighbors,
+            history: self.history,
+            position_decay: self.position_decay,
+        })
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        Limits { memory: self.memory_mb * 1_000_000, ..Limits::default() }
+    }
+}
+
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let started = Instant::now();
     let dataset = Dataset::open(&args.dataset).map_err(|e| failure(e.into()))?;
@@ -147,21 +243,22 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             knn: args.knn.parameters(),
             together: args.together.parameters(),
             trending: TrendingParameters { half_life_days: args.trending_half_life },
-            blend: Blend { knn: args.blend_knn, together: args.blend_together, sequence: 0.0 },
+            linear: args.linear.parameters(),
+            blend: Blend {
+                knn: args.blend_knn,
+                together: args.blend_together,
+                linear: args.blend_linear,
+                ..Blend::default()
+            },
             ..Parameters::default()
         },
+        limits: args.linear.limits(),
         card: Card { source, licence: args.licence.clone(), ..Card::default() },
         created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     };
-    let mut steps = Progress::new("training", 3, Unit::Count);
-    let trained = train(&log, &options, &mut |step| {
-        steps.set(match step {
-            Step::Sessions => 0,
-            Step::Together => 1,
-            Step::Rankings => 2,
-        });
-    });
-    steps.finish();
+    let mut progress = TrainProgress::default();
+    let trained = train(&log, &options, &mut |step| progress.tell(step));
+    progress.finish();
     let trained = trained.map_err(failure)?;
     trained.save(&args.out).map_err(failure)?;
     if args.json {
@@ -173,6 +270,37 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         args.out.display(),
         started.elapsed().as_secs_f64()
     ))
+}
+
+/// Progress of [`train`]: only the linear model takes long enough for a bar.
+#[derive(Debug, Default)]
+pub(super) struct TrainProgress {
+    linear: Option<Progress>,
+}
+
+impl TrainProgress {
+    pub(super) fn tell(&mut self, step: Step<'_>) {
+        match step {
+            Step::LinearPlan(plan) => tell_plan(plan),
+            Step::Linear { done, total } => {
+                let new = || Progress::new("linear model", total, Unit::Count);
+                self.linear.get_or_insert_with(new).set(done);
+            }
+            Step::Sessions | Step::Together | Step::Rankings => {}
+        }
+    }
+
+    pub(super) fn finish(self) {
+        if let Some(progress) = self.linear {
+            progress.finish();
+        }
+    }
+}
+
+/// Says on stderr what is going to be done: before it is, as it may take long and much memory.
+fn tell_plan(plan: &LinearPlan) {
+    // A closed stderr is no reason to stop the work.
+    let _ = writeln!(std::io::stderr(), "{plan}");
 }
 
 fn summary(trained: &Trained) -> Table {
@@ -214,4 +342,18 @@ pub(super) fn parse_weight(text: &str) -> Result<f32, String> {
         Ok(weight) if weight.is_finite() && weight >= 0.0 => Ok(weight),
         _ => Err("give a number of at least 0".to_owned()),
     }
+}
+
+pub(super) fn parse_positive(text: &str) -> Result<f32, String> {
+    parse_weight(text).ok().filter(|value| *value > 0.0).ok_or_else(|| "give a number above 0".to_owned())
+}
+
+fn parse_share(text: &str) -> Result<f32, String> {
+    let share = parse_positive(text).ok().filter(|value| *value <= 1.0);
+    share.ok_or_else(|| "give a number above 0, at most 1".to_owned())
+}
+
+fn parse_dropout(text: &str) -> Result<f32, String> {
+    let share = parse_weight(text).ok().filter(|value| *value < 1.0);
+    share.ok_or_else(|| "give a number of at least 0 and below 1".to_owned())
 }

@@ -5,6 +5,7 @@
 
 mod baseline;
 mod error;
+mod linear;
 mod metrics;
 pub mod protocol;
 mod ranker;
@@ -12,8 +13,9 @@ mod run;
 mod tune;
 
 pub use error::EvaluateError;
+pub use linear::EASE_LAMBDA;
 pub use metrics::{CUTOFFS, Figures, Metrics};
 pub use protocol::{Case, Protocol, Split, Task};
 pub use ranker::Method;
-pub use run::{Row, evaluate};
+pub use run::{Baselines, Row, evaluate};
 pub use tune::{Tuned, tune_knn};

@@ -6,12 +6,20 @@ use endcap_core::recommend::{Engine, Recommendation, Request, Scratch, Strategy}
 use serde::Serialize;
 
 use super::Case;
-use super::baseline::{Markov, RepeatLast};
+use super::baseline::{Markov, RepeatLast, Transitions};
+use super::linear::{EaseRanker, Exact, ExactRanker};
+use crate::train::Dense;
 
 /// A line of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
+    /// The linear model as served, without fallback.
+    Linear,
+    /// Its weights before they are pruned and rounded.
+    LinearExact,
+    /// EASE with all its weights, over the whole history, nothing masked.
+    Ease,
     /// Session kNN as served, without fallback.
     Knn,
     /// Co-occurrence (item-kNN) as served, without fallback.
@@ -20,6 +28,8 @@ pub enum Method {
     Personal,
     /// First-order Markov counts with popularity fill.
     Markov,
+    /// Transition counts with gaps of up to ten clicks, with popularity fill.
+    Transitions,
     /// The last basket's items, most often bought first, with popularity fill.
     RepeatLast,
     /// Most popular.
@@ -28,16 +38,30 @@ pub enum Method {
 
 impl Method {
     /// Every line, in the order of the table.
-    pub const ALL: [Self; 6] =
-        [Self::Knn, Self::Together, Self::Personal, Self::Markov, Self::RepeatLast, Self::Popular];
+    pub const ALL: [Self; 10] = [
+        Self::Linear,
+        Self::LinearExact,
+        Self::Ease,
+        Self::Knn,
+        Self::Together,
+        Self::Personal,
+        Self::Markov,
+        Self::Transitions,
+        Self::RepeatLast,
+        Self::Popular,
+    ];
 
     /// Its name in tables and on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Linear => "linear",
+            Self::LinearExact => "linear-exact",
+            Self::Ease => "ease",
             Self::Knn => "knn",
             Self::Together => "together",
             Self::Personal => "personal",
             Self::Markov => "markov",
+            Self::Transitions => "transitions",
             Self::RepeatLast => "repeat-last",
             Self::Popular => "popular",
         }
@@ -54,7 +78,12 @@ pub(super) trait Ranker {
 pub(super) struct Parts<'a> {
     pub(super) model: &'a Model,
     pub(super) markov: &'a Markov,
+    pub(super) transitions: &'a Transitions,
     pub(super) popularity: &'a [ItemIx],
+    /// Where [`Method::LinearExact`] is asked for.
+    pub(super) exact: Option<&'a Exact>,
+    /// Where [`Method::Ease`] is asked for.
+    pub(super) ease: Option<&'a Dense>,
 }
 
 impl<'a> Parts<'a> {
@@ -69,11 +98,15 @@ impl<'a> Parts<'a> {
             })
         };
         match method {
+            Method::Linear => served(Strategy::Linear, false),
+            Method::LinearExact => Box::new(ExactRanker::new(self.exact)),
+            Method::Ease => Box::new(EaseRanker::new(self.ease)),
             Method::Knn => served(Strategy::Session, false),
             Method::Together => served(Strategy::Together, false),
             Method::Personal => served(Strategy::Personal, true),
             Method::Popular => served(Strategy::Popular, false),
             Method::Markov => Box::new(self.markov.ranker(self.popularity)),
+            Method::Transitions => Box::new(self.transitions.ranker(self.popularity)),
             Method::RepeatLast => Box::new(RepeatLast::new(self.popularity)),
         }
     }

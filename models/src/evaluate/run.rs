@@ -6,10 +6,13 @@ use endcap_core::ItemIx;
 use endcap_core::format::Model;
 use serde::Serialize;
 
-use super::baseline::Markov;
+use super::EvaluateError;
+use super::baseline::{Markov, Transitions};
+use super::linear::{self, Exact};
 use super::metrics::{CUTOFFS, Figures, Metrics};
 use super::protocol::{Case, Task};
 use super::ranker::{Method, Parts};
+use crate::train::Limits;
 
 /// A line of the table.
 #[derive(Debug, Clone, Serialize)]
@@ -23,20 +26,59 @@ pub struct Row {
     pub seconds: f64,
 }
 
+/// What baselines need to know.
+#[derive(Debug, Clone, Default)]
+pub struct Baselines {
+    /// Ridge of [`Method::Ease`], above 0.
+    pub ease_lambda: f32,
+    /// What linear models may use.
+    pub limits: Limits,
+}
+
 /// Ranks every case of `cases` by every method in `methods`, on all cores. `model` was trained on `task.train`.
-pub fn evaluate(task: &Task, cases: &[Case], model: &Model, methods: &[Method]) -> Vec<Row> {
+///
+/// # Errors
+/// Where a linear baseline cannot be trained.
+pub fn evaluate(
+    task: &Task,
+    cases: &[Case],
+    model: &Model,
+    methods: &[Method],
+    baselines: &Baselines,
+) -> Result<Vec<Row>, EvaluateError> {
     let weights = task.train.weights();
     let mut popularity: Vec<ItemIx> =
         (0..weights.len() as ItemIx).filter(|&i| weights[i as usize] > 0.0).collect();
     popularity.sort_unstable_by(|&a, &b| weights[b as usize].total_cmp(&weights[a as usize]).then(a.cmp(&b)));
     let markov = Markov::count(&task.train);
-    let parts = Parts { model, markov: &markov, popularity: &popularity };
+    let transitions = match methods.contains(&Method::Transitions) {
+        true => Transitions::count(&task.train),
+        false => Transitions::default(),
+    };
+    let exact = match &model.manifest().parameters.linear {
+        Some(params) if methods.contains(&Method::LinearExact) => {
+            Some(Exact::train(&task.train, params, &baselines.limits)?)
+        }
+        _ => None,
+    };
+    let ease = match methods.contains(&Method::Ease) {
+        true => Some(linear::ease(&task.train, model, baselines)?),
+        false => None,
+    };
+    let parts = Parts {
+        model,
+        markov: &markov,
+        transitions: &transitions,
+        popularity: &popularity,
+        exact: exact.as_ref(),
+        ease: ease.as_ref(),
+    };
     let rank_all = |method: Method| {
         let begin = Instant::now();
         let metrics = measure(&parts, cases, method, &weights);
         Row { method, figures: metrics.figures(popularity.len()), seconds: begin.elapsed().as_secs_f64() }
     };
-    methods.iter().map(|&method| rank_all(method)).collect()
+    Ok(methods.iter().map(|&method| rank_all(method)).collect())
 }
 
 fn measure(parts: &Parts<'_>, cases: &[Case], method: Method, weights: &[f64]) -> Metrics {

@@ -5,7 +5,7 @@ use endcap_core::format::{KnnParameters, Parameters};
 use super::metrics::Figures;
 use super::protocol::{Case, Task};
 use super::ranker::Method;
-use super::{EvaluateError, evaluate};
+use super::{Baselines, EvaluateError, evaluate};
 use crate::train::{Options, train};
 
 /// The best setting found.
@@ -78,5 +78,6 @@ fn score(task: &Task, cases: &[Case], knn: &KnnParameters) -> Result<Figures, Ev
     // Only session kNN is asked: rows would be counted for nothing.
     parameters.together.neighbors = 0;
     let model = train(&task.train, &Options { parameters, ..Options::default() }, &mut |_| {})?.open()?;
-    Ok(evaluate(task, cases, &model, &[Method::Knn]).remove(0).figures)
+    let mut rows = evaluate(task, cases, &model, &[Method::Knn], &Baselines::default())?;
+    Ok(rows.remove(0).figures)
 }

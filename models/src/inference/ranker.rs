@@ -26,8 +26,12 @@ const ROWS: usize = 7;
 /// count as independent.
 const INDEPENDENT: f32 = 1e-4;
 
-/// The columns of a ranker whose features are not named: every feature of this release.
+/// The columns of a ranker whose features are not named: every feature of this release, or of an earlier one if it has
+/// as many inputs.
 pub const DEFAULT_COLUMNS: [Feature; Feature::ALL.len()] = Feature::ALL;
+
+/// Features that releases had, the newest first: a ranker made for an earlier one knows the first of them.
+const RELEASES: [usize; 2] = [DEFAULT_COLUMNS.len(), 12];
 
 /// What the operator says of the ranker.
 #[derive(Debug, Clone, Default)]
@@ -100,10 +104,9 @@ pub fn inspect_ranker(
     items: usize,
     options: &RankerOptions,
 ) -> Result<RankerSpec, RankerError> {
-    let names = DEFAULT_COLUMNS.map(|column| column.as_str().to_owned()).to_vec();
-    let columns = options.columns.clone().unwrap_or(names);
     let mut native = Native::default();
     let graph = native.engine().load(&[bytes], endcap_nn::Encoding::Onnx, Device::Cpu)?;
+    let columns = options.columns.clone().unwrap_or_else(|| default_columns(graph.inputs()));
     let inputs =
         graph.inputs().iter().map(|input| classify(input, &columns)).collect::<Result<Vec<_>, _>>()?;
     let mut spec = RankerSpec {
@@ -141,6 +144,16 @@ pub fn inspect_ranker(
     }
     let known = graph.outputs().iter().map(|output| format!("`{}` ({output})", output.name));
     Err(failure.unwrap_or_else(|| RankerError::NoOutput { known: known.collect::<Vec<_>>().join(", ") }))
+}
+
+/// As many of [`DEFAULT_COLUMNS`] as the features that some release had and that an input takes; all by default.
+fn default_columns(inputs: &[TensorSpec]) -> Vec<String> {
+    let fits = |width: &usize| {
+        let takes = |input: &TensorSpec| input.accepts(TensorType::F32, &[ROWS as u32, *width as u32]);
+        inputs.iter().any(|input| input.ty == Some(TensorType::F32) && takes(input))
+    };
+    let width = RELEASES.into_iter().find(fits).unwrap_or(DEFAULT_COLUMNS.len());
+    DEFAULT_COLUMNS[..width].iter().map(|column| column.as_str().to_owned()).collect()
 }
 
 /// Widths of the score's output that are worth a try.

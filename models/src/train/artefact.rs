@@ -10,7 +10,8 @@ use super::TrainError;
 /// The manifest without digests, as JSON.
 const MANIFEST_FILE: &str = "manifest.json";
 /// Sections that `train` makes, in file order.
-const SECTIONS: [&str; 4] = [section::ITEMS, section::SESSIONS, section::TOGETHER, section::RANKINGS];
+const SECTIONS: [&str; 5] =
+    [section::ITEMS, section::SESSIONS, section::TOGETHER, section::LINEAR, section::RANKINGS];
 
 /// Section bodies and the manifest that describes them.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,10 +71,14 @@ impl Trained {
         let not = |reason: String| TrainError::NotTrained { path: folder.to_owned(), reason };
         let json = std::fs::read(folder.join(MANIFEST_FILE))
             .map_err(|error| not(format!("{MANIFEST_FILE}: {error}")))?;
-        let manifest =
+        let manifest: Manifest =
             serde_json::from_slice(&json).map_err(|error| not(format!("{MANIFEST_FILE}: {error}")))?;
         let mut bodies = Vec::new();
         for name in SECTIONS {
+            // A file of an earlier training may lie there: what counts is the manifest.
+            if name == section::LINEAR && manifest.parameters.linear.is_none() {
+                continue;
+            }
             bodies.push((
                 name,
                 std::fs::read(folder.join(name)).map_err(|error| not(format!("{name}: {error}")))?,

@@ -23,6 +23,25 @@ pub enum TrainError {
         /// Distinct items.
         items: usize,
     },
+    /// A parameter out of its range.
+    #[error("parameter {0}; `endcap-model train --help` has the ranges")]
+    Parameter(&'static str),
+    /// The linear model does not fit into the memory that it may use.
+    #[error(
+        "{what} of {items} items takes {} MB, more than the {} MB allowed; give it more with --linear-memory-mb, choose \
+         --linear-method local, or leave it out with --linear-method none",
+        needed.div_ceil(1_000_000), limit / 1_000_000
+    )]
+    Linear {
+        /// Which model.
+        what: &'static str,
+        /// Items with events.
+        items: usize,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
     /// More distinct items, sessions or users than 32 bits can number.
     #[error("more than 4 billion distinct {what}: train on a part of the log")]
     TooMany {

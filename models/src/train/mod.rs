@@ -1,24 +1,26 @@
 //! Training: from a log to the sections of a model.
 //!
-//! Everything here is counting, so the same log and parameters give the same bytes. Memory: 12 bytes an event
-//! for the grouped log, the index itself, and 4 bytes per item and thread while rows are counted.
+//! The same log and parameters give the same bytes. Memory: 12 bytes an event for the grouped log, the index itself,
+//! 4 bytes per item and thread while rows are counted, and what [`Limits`] allows the linear model.
 
 mod artefact;
 mod catalogue;
 mod error;
 mod knn;
+mod linear;
 mod log;
 mod rankings;
 mod together;
 
 use endcap_core::format::{
-    Card, CatalogueBuilder, DataSummary, Manifest, Parameters, encode_neighbors, encode_rankings,
-    encode_sessions, section,
+    Card, CatalogueBuilder, DataSummary, Manifest, Parameters, encode_linear, encode_neighbors,
+    encode_rankings, encode_sessions, section,
 };
 
 pub use artefact::Trained;
 pub use catalogue::records;
 pub use error::TrainError;
+pub use linear::{Dense, Limits, LinearPlan, Row as LinearRow, train_dense, train_exact};
 pub use log::{Click, Log, LogBuilder, Session, event_weight};
 
 /// What training is told beside the log.
@@ -32,15 +34,26 @@ pub struct Options {
     pub card: Card,
     /// RFC 3339 time stamp for the manifest.
     pub created: String,
+    /// What the linear model may use, where the parameters have one.
+    pub limits: Limits,
 }
 
 /// A step of [`train`], for progress displays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum Step<'a> {
     /// Building the session index.
     Sessions,
-    /// Counting co-occurrence; the slowest.
+    /// Counting co-occurrence.
     Together,
+    /// The linear model is going to be trained like this; the slowest.
+    LinearPlan(&'a LinearPlan),
+    /// Training it.
+    Linear {
+        /// Items done.
+        done: u64,
+        /// Items in all.
+        total: u64,
+    },
     /// Rankings and catalogue.
     Rankings,
 }
@@ -48,8 +61,12 @@ pub enum Step {
 /// Trains every source on `log` and gives the sections, ready to pack. `progress` hears of each step's begin.
 ///
 /// # Errors
-/// [`TrainError::TooFew`] where the log has no two items in one session to learn from.
-pub fn train(log: &Log, options: &Options, progress: &mut dyn FnMut(Step)) -> Result<Trained, TrainError> {
+/// [`TrainError::TooFew`] where the log has no two items in one session to learn from; those of the linear model.
+pub fn train(
+    log: &Log,
+    options: &Options,
+    progress: &mut dyn FnMut(Step<'_>),
+) -> Result<Trained, TrainError> {
     progress(Step::Sessions);
     let index = knn::Index::build(log, &options.parameters.knn);
     if index.sessions() == 0 {
@@ -61,6 +78,10 @@ pub fn train(log: &Log, options: &Options, progress: &mut dyn FnMut(Step)) -> Re
     }
     progress(Step::Together);
     let rows = together::rows(log, &options.parameters.together);
+    let linear = match &options.parameters.linear {
+        Some(parameters) => Some(linear::train(log, parameters, &options.limits, progress)?),
+        None => None,
+    };
     progress(Step::Rankings);
     let rankings = rankings::Lists::build(log, &options.parameters.trending);
     let mut catalogue = CatalogueBuilder::new();
@@ -85,12 +106,15 @@ pub fn train(log: &Log, options: &Options, progress: &mut dyn FnMut(Step)) -> Re
         parameters: options.parameters.clone(),
         card: options.card.clone(),
     };
-    let bodies = vec![
+    let mut bodies = vec![
         (section::ITEMS, catalogue.finish()),
         (section::SESSIONS, encode_sessions(index.view())),
         (section::TOGETHER, encode_neighbors(&rows)),
-        (section::RANKINGS, encode_rankings(rankings.view())),
     ];
+    if let Some(linear) = linear {
+        bodies.push((section::LINEAR, encode_linear(&linear)));
+    }
+    bodies.push((section::RANKINGS, encode_rankings(rankings.view())));
     Ok(Trained { manifest, bodies })
 }
 

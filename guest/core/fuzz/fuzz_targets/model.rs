@@ -1,13 +1,15 @@
 //! The reader of `model.wasm`: whatever the bytes, it refuses them or serves without a panic.
 //!
-//! The input is a golden file with some bytes overwritten and then sealed anew, because a random file never
+//! The input is a golden file and a linear section with some bytes overwritten and then sealed anew, because a random file never
 //! gets past its digests. Input: a sequence of (offset as u16, byte); a leading odd byte means: take the rest
 //! as the file itself.
 #![no_main]
 
 use endcap_core::AlignedBytes;
-use endcap_core::format::{Manifest, Model, Verify, section, sections, write_model};
-use endcap_core::recommend::{Engine, Request, Scratch};
+use endcap_core::format::{
+    LinearParameters, Manifest, Model, Verify, encode_linear, section, sections, write_model,
+};
+use endcap_core::recommend::{Engine, Request, Scratch, Strategy};
 use libfuzzer_sys::fuzz_target;
 
 const GOLDEN: &[u8] = include_bytes!("../../tests/golden/v1.model.wasm");
@@ -25,6 +27,12 @@ fn resealed(edits: &[u8]) -> Option<Vec<u8>> {
             name => bodies.push((name, body)),
         }
     }
+    // The golden file is of the first release, which had no such section.
+    let linear: Vec<_> = (0..12).map(|item| vec![(item / 2, 0.5), (item / 2 + 3, -0.25)]).collect();
+    bodies.push((section::LINEAR, encode_linear(&linear)));
+    let mut manifest = manifest?;
+    manifest.parameters.linear = Some(LinearParameters::default());
+    manifest.parameters.blend.linear = 1.0;
     let total: usize = bodies.iter().map(|(_, body)| body.len()).sum();
     for edit in edits.chunks_exact(3) {
         let mut at = usize::from(u16::from_le_bytes([edit[0], edit[1]])) % total;
@@ -36,7 +44,7 @@ fn resealed(edits: &[u8]) -> Option<Vec<u8>> {
             at -= body.len();
         }
     }
-    write_model(manifest?, &bodies).ok()
+    write_model(manifest, &bodies).ok()
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -49,7 +57,12 @@ fuzz_target!(|data: &[u8]| {
     let items = model.items().len() as u32;
     let (mut scratch, mut out) = (Scratch::default(), Vec::new());
     let history: Vec<u32> = (0..20).map(|at| (at * 7) % items).collect();
-    Engine::new(&model).recommend(&Request { n: 100, history: &history, ..Request::default() }, &mut scratch, &mut out);
+    for strategy in [Strategy::Personal, Strategy::Linear] {
+        out.clear();
+        let request = Request { n: 100, strategy, history: &history, ..Request::default() };
+        Engine::new(&model).recommend(&request, &mut scratch, &mut out);
+        assert!(out.iter().all(|found| found.score.is_finite()));
+    }
     for item in 0..items {
         let view = model.items().get(item);
         let _ = model.items().find(view.id);

@@ -9,6 +9,7 @@ mod arrays;
 mod encoder;
 mod error;
 mod items;
+mod linear;
 mod manifest;
 mod model;
 mod neighbors;
@@ -21,9 +22,10 @@ pub use arrays::{ArrayError, Arrays, ArraysBuilder, Element};
 pub use encoder::{encode_encoder, rotary_angles};
 pub use error::FormatError;
 pub use items::{Catalogue, CatalogueBuilder, ItemRecord, ItemView};
+pub use linear::{Columns, LinearRow, LinearRows, encode_linear};
 pub use manifest::{
-    Blend, Card, DataSummary, KnnParameters, Manifest, Parameters, SectionEntry, TogetherParameters,
-    TrendingParameters,
+    Blend, Card, DataSummary, KnnParameters, LinearHistory, LinearMethod, LinearParameters, Manifest,
+    Parameters, SectionEntry, TogetherParameters, TrendingParameters,
 };
 pub use model::{Model, Verify};
 pub use neighbors::{NeighborRows, encode_neighbors};
@@ -49,6 +51,8 @@ pub mod section {
     pub const SESSIONS: &str = "endcap.sessions";
     /// Item-item co-occurrence rows.
     pub const TOGETHER: &str = "endcap.together";
+    /// Linear item-item weights; optional.
+    pub const LINEAR: &str = "endcap.linear";
     /// Popular, trending and latest items.
     pub const RANKINGS: &str = "endcap.rankings";
     /// Sequence encoder for the built-in executor; optional.

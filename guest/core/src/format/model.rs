@@ -12,7 +12,8 @@ use super::arrays::Arrays;
 use super::encoder::EncoderSlots;
 use super::error::FormatError;
 use super::items::{Catalogue, CatalogueSlots};
-use super::manifest::Manifest;
+use super::linear::{LinearRows, LinearSlots};
+use super::manifest::{LinearParameters, Manifest};
 use super::neighbors::{NeighborRows, NeighborSlots};
 use super::rankings::{RankingSlots, Rankings};
 use super::sessions::SessionSlots;
@@ -39,6 +40,7 @@ pub struct Model {
     items: CatalogueSlots,
     sessions: SessionSlots,
     together: NeighborSlots,
+    linear: Option<LinearSlots>,
     rankings: RankingSlots,
     encoder: Option<EncoderSlots>,
     engines: EngineFiles,
@@ -107,6 +109,10 @@ impl Model {
         let sessions = SessionSlots::parse(file, &arrays(section::SESSIONS)?, n)?;
         let together = NeighborSlots::parse(file, &arrays(section::TOGETHER)?, n)?;
         let rankings = RankingSlots::parse(file, &arrays(section::RANKINGS)?, n)?;
+        let linear = match body(section::LINEAR) {
+            Some(_) => Some(LinearSlots::parse(file, &arrays(section::LINEAR)?, n)?),
+            None => None,
+        };
         let engines = EngineFiles {
             encoder_onnx: body(section::ENCODER_ONNX),
             encoder_gguf: body(section::ENCODER_GGUF),
@@ -116,6 +122,9 @@ impl Model {
         let has_encoder = has_weights || engines.encoder_onnx.is_some() || engines.encoder_gguf.is_some();
         let shape = manifest.parameters.encoder.as_ref();
         let invariant = |what| Err(FormatError::Invariant { section: section::MANIFEST, what });
+        if linear.is_some() && manifest.parameters.linear.is_none() {
+            return invariant("there is a linear model without its parameters");
+        }
         let encoder = match shape {
             None if has_encoder => return invariant("there is an encoder without its dimensions"),
             Some(shape) if shape.items != n => return invariant("the encoder has another number of items"),
@@ -124,7 +133,7 @@ impl Model {
             }
             _ => None,
         };
-        Ok(Self { manifest, items, sessions, together, rankings, encoder, engines, bytes })
+        Ok(Self { manifest, items, sessions, together, linear, rankings, encoder, engines, bytes })
     }
 
     /// What the file says of itself.
@@ -150,6 +159,12 @@ impl Model {
     /// The co-occurrence rows.
     pub fn together(&self) -> NeighborRows<'_> {
         self.together.view(self.bytes.as_slice())
+    }
+
+    /// The linear item-item weights, and how a history is summed up with them.
+    pub fn linear(&self) -> Option<(LinearRows<'_>, &LinearParameters)> {
+        let slots = self.linear.as_ref()?;
+        Some((slots.view(self.bytes.as_slice()), self.manifest.parameters.linear.as_ref()?))
     }
 
     /// The sequence encoder for the built-in executor.

@@ -3,7 +3,7 @@
 use crate::ItemIx;
 use crate::format::{Blend, Catalogue, Model};
 use crate::topn::TopN;
-use crate::{knn, together};
+use crate::{knn, linear, together};
 
 use super::features::{self, Feature};
 use super::scratch::{CANDIDATE, EXCLUDED, Scale, Scratch};
@@ -33,9 +33,10 @@ impl<'m> Engine<'m> {
         let parameters = &self.model.manifest().parameters;
         let blend = match request.strategy {
             Strategy::Personal => parameters.blend.clone(),
-            Strategy::Session => Blend { knn: 1.0, together: 0.0, sequence: 0.0 },
-            Strategy::Together => Blend { knn: 0.0, together: 1.0, sequence: 0.0 },
-            Strategy::Sequence => Blend { knn: 0.0, together: 0.0, sequence: 1.0 },
+            Strategy::Session => Blend { knn: 1.0, ..NOTHING },
+            Strategy::Together => Blend { together: 1.0, ..NOTHING },
+            Strategy::Linear => Blend { linear: 1.0, ..NOTHING },
+            Strategy::Sequence => Blend { sequence: 1.0, ..NOTHING },
             Strategy::Trending | Strategy::Popular | Strategy::Latest => return,
         };
         if history.is_empty() {
@@ -45,12 +46,17 @@ impl<'m> Engine<'m> {
             scratch.propose(logits);
             scratch.scales.sequence = Scale::new(blend.sequence, scratch.sequence.largest());
         }
+        if let Some((rows, parameters)) = self.model.linear().filter(|_| blend.linear > 0.0) {
+            linear::accumulate(rows, history, parameters, &mut scratch.sums, &mut scratch.linear);
+            scratch.scales.linear = Scale::new(blend.linear, scratch.linear.largest());
+        }
         if blend.knn > 0.0 {
             let index = self.model.sessions();
             knn::vote(index, history, &parameters.knn, &mut scratch.knn, &mut scratch.session);
             scratch.scales.session = Scale::new(blend.knn, scratch.session.scale(index.idf));
         }
-        let found = scratch.session.touched().len() + scratch.sequence.touched().len();
+        let found = [&scratch.session, &scratch.linear, &scratch.sequence].map(|found| found.touched().len());
+        let found: usize = found.into_iter().sum();
         let too_few = request.fallback && found <= request.n + history.len();
         if blend.together > 0.0 || too_few {
             let rows = self.model.together();
@@ -59,7 +65,7 @@ impl<'m> Engine<'m> {
             let weight = if blend.together > 0.0 {
                 blend.together
             } else {
-                (blend.knn + blend.sequence) * FALLBACK_WEIGHT
+                (blend.knn + blend.linear + blend.sequence) * FALLBACK_WEIGHT
             };
             scratch.scales.together = Scale::new(weight, scratch.together.largest());
         }
@@ -147,13 +153,22 @@ impl<'m> Engine<'m> {
         };
         // An item is offered by the first source that has it. Sums that are known to have one part are written
         // as such: there are thousands of candidates.
-        let Scratch { session, together, sequence, scales, .. } = &*scratch;
+        let Scratch { session, together, linear, sequence, scales, .. } = &*scratch;
         let sum = |item| scratch.parts(item).iter().map(|(part, _)| part).sum();
         for &item in sequence.touched() {
             offer(sum(item), item, &mut top);
         }
         let no_sequence = sequence.touched().is_empty();
-        let first = |item| no_sequence || sequence.get(item) == 0.0;
+        let alone = no_sequence && session.touched().is_empty() && together.touched().is_empty();
+        for &item in linear.touched() {
+            if alone {
+                offer(linear.get(item) * scales.linear.factor, item, &mut top);
+            } else if no_sequence || sequence.get(item) == 0.0 {
+                offer(sum(item), item, &mut top);
+            }
+        }
+        let no_model = no_sequence && linear.touched().is_empty();
+        let first = |item| no_model || (sequence.get(item) == 0.0 && linear.get(item) == 0.0);
         for &item in session.touched() {
             if first(item) {
                 let score = session.get(item) * scales.session.factor;
@@ -223,6 +238,9 @@ impl<'m> Engine<'m> {
         }));
     }
 }
+
+/// No source.
+const NOTHING: Blend = Blend { knn: 0.0, together: 0.0, linear: 0.0, sequence: 0.0 };
 
 /// Weight of co-occurrence where it stands in for the sources that were asked.
 const FALLBACK_WEIGHT: f32 = 1e-3;

@@ -36,6 +36,8 @@ pub enum Feature {
     InHistory,
     /// Items in the history, 0 to 50, divided by 50.
     HistoryLength,
+    /// The linear model's score, in [0, 1] relative to the request's best; 0: no linear model, or it speaks against it.
+    Linear,
 }
 
 /// Above this a price ratio says nothing more.
@@ -43,7 +45,7 @@ const MAX_PRICE_RATIO: f32 = 100.0;
 
 impl Feature {
     /// Every feature, in the order of columns.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Session,
         Self::Together,
         Self::Sequence,
@@ -56,6 +58,7 @@ impl Feature {
         Self::CategoryShare,
         Self::InHistory,
         Self::HistoryLength,
+        Self::Linear,
     ];
 
     /// Its name in ranker specifications.
@@ -73,6 +76,7 @@ impl Feature {
             Self::CategoryShare => "category_share",
             Self::InHistory => "in_history",
             Self::HistoryLength => "history_length",
+            Self::Linear => "linear",
         }
     }
 
@@ -147,6 +151,7 @@ pub(super) fn write(
             Feature::CategoryShare => shopper.category_share(&item),
             Feature::InHistory => flag(history.contains(&found.item)),
             Feature::HistoryLength => history.len() as f32 / super::MAX_HISTORY as f32,
+            Feature::Linear => scales.linear.share(scratch.linear.get(found.item)),
         }));
     }
 }

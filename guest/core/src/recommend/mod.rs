@@ -37,11 +37,13 @@ const FALLBACK_DISCOUNT: f32 = 0.5;
 /// What kind of list is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Strategy {
-    /// Session kNN and co-occurrence, blended as the model says.
+    /// The linear model, session kNN, co-occurrence and the encoder, blended as the model says.
     #[default]
     Personal,
     /// Session kNN alone.
     Session,
+    /// The linear model alone; empty, hence filled up, where there is none.
+    Linear,
     /// What follows the history by the sequence encoder alone; empty, hence filled up, where there is none.
     Sequence,
     /// Co-occurrence alone: bought or viewed together with the history's items.
@@ -61,6 +63,8 @@ pub enum Source {
     Session,
     /// Together with an item of the history.
     Together,
+    /// Goes with the history as a whole, says the linear model.
+    Linear,
     /// Follows the history, says the sequence encoder.
     Sequence,
     /// Trending now.
@@ -73,14 +77,22 @@ pub enum Source {
 
 impl Source {
     /// Every source, in the order of [`Self::index`].
-    pub const ALL: [Self; 6] =
-        [Self::Session, Self::Together, Self::Sequence, Self::Trending, Self::Popular, Self::Latest];
+    pub const ALL: [Self; 7] = [
+        Self::Session,
+        Self::Together,
+        Self::Linear,
+        Self::Sequence,
+        Self::Trending,
+        Self::Popular,
+        Self::Latest,
+    ];
 
     /// Its word in answers and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Session => "session",
             Self::Together => "together",
+            Self::Linear => "linear",
             Self::Sequence => "sequence",
             Self::Trending => "trending",
             Self::Popular => "popular",
@@ -90,7 +102,7 @@ impl Source {
 
     /// Whether it depends on who asks.
     pub fn is_personal(self) -> bool {
-        matches!(self, Self::Session | Self::Together | Self::Sequence)
+        matches!(self, Self::Session | Self::Together | Self::Linear | Self::Sequence)
     }
 
     /// Its place in [`Self::ALL`].

@@ -2,18 +2,21 @@
 
 use crate::ItemIx;
 use crate::knn::{KnnScratch, Scores};
+use crate::linear::LinearScratch;
 use crate::topn::TopN;
 
 use super::{Recommendation, SEQUENCE_CANDIDATES, Source};
 
-/// Working memory of one caller: about 13 bytes per item of the catalogue, and the kNN sample.
+/// Working memory of one caller: about 21 bytes per item of the catalogue, and the kNN sample.
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(super) knn: KnnScratch,
+    pub(super) sums: LinearScratch,
     pub(super) session: Scores,
     pub(super) together: Scores,
+    pub(super) linear: Scores,
     pub(super) sequence: Scores,
-    /// How the three are brought onto (0, 1] and weighed.
+    /// How the four are brought onto (0, 1] and weighed.
     pub(super) scales: Scales,
     marks: Vec<u8>,
     marked: Vec<ItemIx>,
@@ -48,6 +51,7 @@ impl Scale {
 pub(super) struct Scales {
     pub(super) session: Scale,
     pub(super) together: Scale,
+    pub(super) linear: Scale,
     pub(super) sequence: Scale,
 }
 
@@ -69,6 +73,7 @@ impl Scratch {
     pub(super) fn reset(&mut self, items: usize) {
         self.session.reset(items);
         self.together.reset(items);
+        self.linear.reset(items);
         self.sequence.reset(items);
         self.scales = Scales::default();
         self.shortlist.clear();
@@ -107,11 +112,12 @@ impl Scratch {
 
     /// What each source says of `item`, weighed.
     #[inline]
-    pub(super) fn parts(&self, item: ItemIx) -> [(f32, Source); 3] {
-        let Scales { session, together, sequence } = self.scales;
+    pub(super) fn parts(&self, item: ItemIx) -> [(f32, Source); 4] {
+        let Scales { session, together, linear, sequence } = self.scales;
         [
             (self.session.get(item) * session.factor, Source::Session),
             (self.together.get(item) * together.factor, Source::Together),
+            (self.linear.get(item) * linear.factor, Source::Linear),
             (self.sequence.get(item) * sequence.factor, Source::Sequence),
         ]
     }

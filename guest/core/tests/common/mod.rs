@@ -2,8 +2,9 @@
 #![allow(dead_code, unreachable_pub, reason = "every test binary uses its own part")]
 
 use endcap_core::format::{
-    Blend, Card, CatalogueBuilder, DataSummary, ItemRecord, KnnParameters, Manifest, Parameters, Rankings,
-    encode_neighbors, encode_rankings, encode_sessions, section, write_model,
+    Blend, Card, CatalogueBuilder, DataSummary, ItemRecord, KnnParameters, LinearParameters, Manifest,
+    Parameters, Rankings, encode_linear, encode_neighbors, encode_rankings, encode_sessions, section,
+    write_model,
 };
 use endcap_core::knn::SessionIndex;
 
@@ -17,6 +18,8 @@ pub struct Shop {
     posting_offsets: Vec<u32>,
     postings: Vec<u32>,
     pub idf: Vec<f32>,
+    /// Whether the file has a linear section too, which golden files of version 1 do not.
+    pub linear: bool,
 }
 
 impl Shop {
@@ -40,7 +43,16 @@ impl Shop {
             postings.push(0);
             posting_offsets.push(postings.len() as u32);
         }
-        Self { items, sessions, session_offsets, session_items, posting_offsets, postings, idf }
+        Self {
+            items,
+            sessions,
+            session_offsets,
+            session_items,
+            posting_offsets,
+            postings,
+            idf,
+            linear: false,
+        }
     }
 
     /// Twelve items and eight sessions: the shop of the golden file. Never change it.
@@ -89,6 +101,15 @@ impl Shop {
     }
 
     pub fn manifest(&self) -> Manifest {
+        let mut manifest = self.golden_manifest();
+        if self.linear {
+            manifest.parameters.linear = Some(LinearParameters::default());
+            manifest.parameters.blend.linear = 1.0;
+        }
+        manifest
+    }
+
+    fn golden_manifest(&self) -> Manifest {
         Manifest {
             format_version: 0,
             name: "golden".into(),
@@ -105,7 +126,7 @@ impl Shop {
             },
             parameters: Parameters {
                 knn: KnnParameters { sample: 100, neighbors: 50, ..KnnParameters::default() },
-                blend: Blend { knn: 1.0, together: 0.25, sequence: 0.0 },
+                blend: Blend { knn: 1.0, together: 0.25, ..Blend::default() },
                 ..Parameters::default()
             },
             card: Card { source: "made by hand".into(), licence: "Apache-2.0".into(), ..Card::default() },
@@ -130,15 +151,30 @@ impl Shop {
         let reverse: Vec<u32> = order.iter().rev().copied().collect();
         let rankings =
             Rankings { popular: (&order, &values), trending: (&order, &values), latest: (&reverse, &values) };
-        vec![
+        let mut bodies = vec![
             (section::ITEMS, catalogue.finish()),
             (section::SESSIONS, encode_sessions(self.index())),
             (section::TOGETHER, encode_neighbors(&self.rows())),
             (section::RANKINGS, encode_rankings(rankings)),
-        ]
+        ];
+        if self.linear {
+            let weigh = |(item, count): (u32, f32)| (item, count / 8.0 - 0.2);
+            let rows: Vec<Vec<(u32, f32)>> =
+                self.rows().into_iter().map(|row| row.into_iter().map(weigh).collect()).collect();
+            bodies.push((section::LINEAR, encode_linear(&sorted(rows))));
+        }
+        bodies
     }
 
     pub fn file(&self) -> Vec<u8> {
         write_model(self.manifest(), &self.bodies()).expect("writes")
     }
+}
+
+/// Rows by rising item.
+fn sorted(mut rows: Vec<Vec<(u32, f32)>>) -> Vec<Vec<(u32, f32)>> {
+    for row in &mut rows {
+        row.sort_unstable_by_key(|(item, _)| *item);
+    }
+    rows
 }
