@@ -73,6 +73,39 @@ fn lines_of_users_are_read_as_the_published_models_do() {
 }
 
 #[test]
+fn weights_are_chosen_on_the_newest_sessions() {
+    // A visit returns to its first item in the end: kNN may say so, a linear model never recommends what it was given.
+    let folder = Folder::new();
+    let lines = |sessions: std::ops::Range<usize>| {
+        let mut text = "SessionId\tItemId\tTime\n".to_owned();
+        for session in sessions {
+            let home = session * 7 % 40;
+            for (at, item) in [home, home + 50, home + 100, home].iter().enumerate() {
+                text.push_str(&format!("{session}\ti{item}\t{}\n", 1_000_000_000 + session * 100 + at));
+            }
+        }
+        text
+    };
+    folder.file("train.txt", lines(0..4_000));
+    folder.file("test.txt", lines(4_000..4_100));
+    let dir = folder.path("");
+    let data = ["--protocol", "serenade", "--data", dir.to_str().unwrap(), "--methods", "personal"];
+    let chosen = evaluate(&data);
+    let default = evaluate(&[&data[..], &["--blend-default"]].concat());
+    let blend = |report: &Value| report["splits"][0]["parameters"]["blend"].clone();
+    assert_ne!(blend(&chosen), blend(&default));
+    assert_eq!(blend(&default)["linear"], 2.0);
+    let mrr = |report: &Value| figures(report, "personal")["mrr"][0].as_f64().unwrap();
+    assert!(mrr(&chosen) > mrr(&default), "{} against {}", mrr(&chosen), mrr(&default));
+    // What is given stays; and a log of few sessions says nothing.
+    let given = evaluate(&[&data[..], &["--blend-knn", "3"]].concat());
+    assert_eq!(blend(&given)["knn"], 3.0);
+    assert_eq!(blend(&given)["linear"], 2.0);
+    folder.file("train.txt", lines(0..500));
+    assert_eq!(blend(&evaluate(&data)), blend(&default));
+}
+
+#[test]
 fn prefixes_have_their_targets_in_files_of_their_own() {
     let folder = Folder::new();
     folder.file("train_sessions.txt", "a b c d\n".repeat(20) + "s21\tb c d\n");

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use endcap_core::format::{Blend, Parameters};
+use endcap_core::format::Parameters;
 use serde::Serialize;
 
-use super::train::{KnnArgs, LinearArgs, TogetherArgs, TrainProgress};
+use super::train::{BlendArgs, KnnArgs, LinearArgs, TogetherArgs, TrainProgress};
 use super::{Failure, print, print_json};
 use crate::evaluate::{self, Baselines, CUTOFFS, EvaluateError, Method, Protocol, Row, Split};
 use crate::progress::{Progress, Unit};
@@ -52,15 +52,8 @@ pub(super) struct Args {
     /// Ridge of the baseline ease.
     #[arg(long, default_value_t = evaluate::EASE_LAMBDA, value_name = "ROWS", value_parser = super::train::parse_positive)]
     ease_lambda: f32,
-    /// Weight of session kNN in the personal list.
-    #[arg(long, default_value_t = Blend::default().knn)]
-    blend_knn: f32,
-    /// Weight of co-occurrence in the personal list.
-    #[arg(long, default_value_t = Blend::default().together)]
-    blend_together: f32,
-    /// Weight of the linear model in the personal list.
-    #[arg(long, default_value_t = Blend::default().linear)]
-    blend_linear: f32,
+    #[command(flatten)]
+    blend: BlendArgs,
     /// Search better kNN parameters on the validation part first, and use them.
     #[arg(long)]
     tune: bool,
@@ -118,6 +111,8 @@ struct Report {
 #[derive(Debug, Serialize)]
 struct SplitReport {
     split: Split,
+    /// With the weights that were chosen on the newest part of what was trained on.
+    parameters: Parameters,
     train_events: u64,
     train_items: usize,
     train_seconds: f64,
@@ -137,12 +132,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         knn: args.knn.parameters(),
         together: args.together.parameters(),
         linear: args.linear.parameters(),
-        blend: Blend {
-            knn: args.blend_knn,
-            together: args.blend_together,
-            linear: args.blend_linear,
-            ..Blend::default()
-        },
+        blend: args.blend.given(),
         ..Parameters::default()
     };
     if args.tune {
@@ -195,7 +185,11 @@ fn measure(
     let task = protocol.task(&args.data, split).map_err(failure)?;
     let started = Instant::now();
     let limits = args.linear.limits();
-    let options = Options { parameters: parameters.clone(), limits, ..Options::default() };
+    let mut options = Options { parameters: parameters.clone(), limits, ..Options::default() };
+    let chosen = args.blend.choose(&task.train, &options, args.linear.decay_is_given()).map_err(failure)?;
+    if let Some(chosen) = chosen {
+        options.parameters = chosen.parameters;
+    }
     let mut progress = TrainProgress::default();
     let trained = train(&task.train, &options, &mut |step| progress.tell(step));
     progress.finish();
@@ -219,6 +213,7 @@ fn measure(
     progress.finish();
     Ok(SplitReport {
         split,
+        parameters: options.parameters,
         train_events: task.train.events(),
         train_items: task.train.items.len(),
         train_seconds,

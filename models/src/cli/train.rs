@@ -12,14 +12,15 @@ use endcap_core::format::{
 
 use super::{Failure, print, print_json};
 use crate::dataset::{Dataset, Source};
+use crate::evaluate::{EvaluateError, TunedBlend, tune_blend};
 use crate::progress::{Progress, Unit};
 use crate::report::{Align, Table, count};
-use crate::train::{Limits, LinearPlan, Options, Step, TrainError, Trained, records, train};
+use crate::train::{Limits, LinearPlan, Log, Options, Step, TrainError, Trained, records, train};
 
 /// Train the model's sources on a dataset: linear model, session kNN, co-occurrence, trending, popularity.
 ///
-/// Defaults are the published ones of VMIS-kNN, and a blend that did best on validation data of the retail
-/// sets at hand. A session is the dataset's session; where it has none, a user's events without a pause of 30
+/// Defaults are the published ones of VMIS-kNN. How the sources are blended is chosen on the newest tenth of the
+/// sessions, before everything is trained on. A session is the dataset's session; where it has none, a user's events without a pause of 30
 /// minutes. Cancellations and dislikes are not learned from.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -43,15 +44,8 @@ pub(super) struct Args {
     /// Half-life of an event in the trending list, days.
     #[arg(long, default_value_t = 7.0, value_name = "DAYS", value_parser = parse_weight)]
     trending_half_life: f32,
-    /// Weight of session kNN in the personal list.
-    #[arg(long, default_value_t = Blend::default().knn, value_name = "WEIGHT", value_parser = parse_weight)]
-    blend_knn: f32,
-    /// Weight of co-occurrence in the personal list.
-    #[arg(long, default_value_t = Blend::default().together, value_name = "WEIGHT", value_parser = parse_weight)]
-    blend_together: f32,
-    /// Weight of the linear model in the personal list.
-    #[arg(long, default_value_t = Blend::default().linear, value_name = "WEIGHT", value_parser = parse_weight)]
-    blend_linear: f32,
+    #[command(flatten)]
+    blend: BlendArgs,
     /// Print the summary as one JSON object.
     #[arg(long)]
     json: bool,
@@ -176,13 +170,80 @@ pub(super) struct LinearArgs {
           value_parser = clap::value_parser!(u32).range(1..=50))]
     history: u32,
     /// Factor per position by which older items of a history count less, above 0 to 1.
-    #[arg(long = "linear-decay", default_value_t = LinearParameters::default().position_decay, value_name = "FACTOR",
-          value_parser = parse_share)]
-    position_decay: f32,
+    #[arg(long = "linear-decay", value_name = "FACTOR", value_parser = parse_share)]
+    position_decay: Option<f32>,
     /// Memory for training the linear model beside the log, MB; it makes do with less by smaller systems.
     #[arg(long = "linear-memory-mb", default_value_t = Limits::DEFAULT_MEMORY / 1_000_000, value_name = "MB",
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     memory_mb: u64,
+}
+
+/// Weights of the personal list; also taken by `evaluate`.
+#[derive(Debug, clap::Args)]
+pub(super) struct BlendArgs {
+    /// Weight of session kNN in the personal list. Unless one of these weights or --linear-decay is given, all of them are
+    /// chosen by what answers best about the newest tenth of the sessions.
+    #[arg(long, value_name = "WEIGHT", value_parser = parse_weight)]
+    blend_knn: Option<f32>,
+    /// Weight of co-occurrence in the personal list.
+    #[arg(long, value_name = "WEIGHT", value_parser = parse_weight)]
+    blend_together: Option<f32>,
+    /// Weight of the linear model in the personal list.
+    #[arg(long, value_name = "WEIGHT", value_parser = parse_weight)]
+    blend_linear: Option<f32>,
+    /// Keep the weights' defaults instead of choosing them.
+    #[arg(long)]
+    blend_default: bool,
+}
+
+impl BlendArgs {
+    /// What is given, and defaults.
+    pub(super) fn given(&self) -> Blend {
+        let default = Blend::default();
+        Blend {
+            knn: self.blend_knn.unwrap_or(default.knn),
+            together: self.blend_together.unwrap_or(default.together),
+            linear: self.blend_linear.unwrap_or(default.linear),
+            ..default
+        }
+    }
+
+    /// Chooses weights where none is given, and tells what was found.
+    pub(super) fn choose(
+        &self,
+        log: &Log,
+        options: &Options,
+        decay_is_given: bool,
+    ) -> Result<Option<TunedBlend>, EvaluateError> {
+        let given = [self.blend_knn, self.blend_together, self.blend_linear];
+        if self.blend_default || decay_is_given || given.iter().any(Option::is_some) {
+            return Ok(None);
+        }
+        let mut progress = None;
+        let found = tune_blend(log, options, &mut |tried, most| {
+            let new = || Progress::new("choosing weights", most as u64, Unit::Count);
+            progress.get_or_insert_with(new).set(tried as u64);
+        });
+        if let Some(progress) = progress {
+            progress.finish();
+        }
+        let found = found?;
+        let line = match &found {
+            Some(TunedBlend { parameters, cases, ndcg10, tried }) => {
+                let Blend { knn, together, linear, .. } = parameters.blend;
+                let decay = parameters.linear.as_ref().map_or(1.0, |linear| linear.position_decay);
+                let [before, after] = ndcg10;
+                format!(
+                    "weights: kNN {knn}, co-occurrence {together}, linear {linear} with decay {decay} (NDCG@10 of {cases} \
+                     held-out questions {before:.4} by default, {after:.4} by these; {tried} tried)"
+                )
+            }
+            None => "weights: the defaults, as the log is too small to choose others".to_owned(),
+        };
+        // A closed stderr is no reason to stop the work.
+        let _ = writeln!(std::io::stderr(), "{line}");
+        Ok(found)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -218,8 +279,12 @@ impl LinearArgs {
             half_life_days: self.half_life_days,
             neighbors: self.neighbors,
             history: self.history,
-            position_decay: self.position_decay,
+            position_decay: self.position_decay.unwrap_or(LinearParameters::default().position_decay),
         })
+    }
+
+    pub(super) fn decay_is_given(&self) -> bool {
+        self.position_decay.is_some()
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -237,25 +302,27 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     // The name and not the path: a model file should not tell how its maker's disk is laid out.
     let name = |source: &Source| source.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let source = dataset.report().sources.iter().map(name).collect::<Vec<_>>().join(", ");
-    let options = Options {
+    let mut options = Options {
         name: args.name.clone(),
         parameters: Parameters {
             knn: args.knn.parameters(),
             together: args.together.parameters(),
             trending: TrendingParameters { half_life_days: args.trending_half_life },
             linear: args.linear.parameters(),
-            blend: Blend {
-                knn: args.blend_knn,
-                together: args.blend_together,
-                linear: args.blend_linear,
-                ..Blend::default()
-            },
+            blend: args.blend.given(),
             ..Parameters::default()
         },
         limits: args.linear.limits(),
         card: Card { source, licence: args.licence.clone(), ..Card::default() },
         created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     };
+    if let Some(found) =
+        args.blend.choose(&log, &options, args.linear.decay_is_given()).map_err(evaluation)?
+    {
+        let [_, ndcg10] = found.ndcg10;
+        options.parameters = found.parameters;
+        options.card.metrics.insert("held_out_ndcg@10".to_owned(), ndcg10);
+    }
     let mut progress = TrainProgress::default();
     let trained = train(&log, &options, &mut |step| progress.tell(step));
     progress.finish();
@@ -320,6 +387,14 @@ fn summary(trained: &Trained) -> Table {
         table.row([format!("{name}, bytes"), count(body.len() as u64)]);
     }
     table
+}
+
+/// Choosing weights fails as training does.
+fn evaluation(error: EvaluateError) -> Failure {
+    match error {
+        EvaluateError::Train(error) => failure(error),
+        error => Failure::internal(error),
+    }
 }
 
 /// Training fails for the input's sake, unless the system does.

@@ -12,7 +12,7 @@ use super::Case;
 use super::ranker::Ranker;
 
 /// First-order transition counts: how often an item directly followed another in a session.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Markov {
     /// For every item its successors, most frequent first.
     next: Vec<Vec<ItemIx>>,

@@ -4,6 +4,7 @@
 //! packed to bytes, opened as the service opens it, and asked through [`endcap_core::recommend::Engine`].
 
 mod baseline;
+mod blend;
 mod error;
 mod linear;
 mod metrics;
@@ -12,6 +13,7 @@ mod ranker;
 mod run;
 mod tune;
 
+pub use blend::{TunedBlend, tune_blend};
 pub use error::EvaluateError;
 pub use linear::EASE_LAMBDA;
 pub use metrics::{CUTOFFS, Figures, Metrics};

@@ -81,7 +81,7 @@ pub fn evaluate(
     Ok(methods.iter().map(|&method| rank_all(method)).collect())
 }
 
-fn measure(parts: &Parts<'_>, cases: &[Case], method: Method, weights: &[f64]) -> Metrics {
+pub(super) fn measure(parts: &Parts<'_>, cases: &[Case], method: Method, weights: &[f64]) -> Metrics {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let share = cases.len().div_ceil(threads).max(1);
     let longest = CUTOFFS[CUTOFFS.len() - 1];

@@ -291,7 +291,10 @@ impl Run<'_> {
             let waiting = pods.iter().map(|pod| &container(pod)["state"]["waiting"]);
             Ok(waiting
                 .filter(|waiting| waiting["reason"] == "CreateContainerConfigError")
-                .find_map(|waiting| waiting["message"].as_str().map(str::to_owned)))
+                .filter_map(|waiting| waiting["message"].as_str())
+                // Before it has looked, the kubelet says that it could not look.
+                .find(|message| message.contains("not found"))
+                .map(str::to_owned))
         })?;
         self.report.check(
             message.contains("absent") && ready(&self.kubectl)? == 2,
@@ -325,6 +328,9 @@ impl Run<'_> {
                 Err(error) => (false, format!("{error:#}")),
             };
             self.report.check(accepted, format!("{folder}: {said}"));
+            if namespace != "endcap" {
+                self.kubectl.run(&["delete", "namespace", namespace])?;
+            }
         }
         Ok(())
     }
