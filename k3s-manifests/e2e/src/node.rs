@@ -12,6 +12,35 @@ const START: Duration = Duration::from_secs(60);
 /// Namespace in which the kubelet's containers are.
 const NAMESPACE: &str = "k8s.io";
 
+/// What every run takes: the node and the images.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Settings {
+    /// The node's root file system, made by scripts/cluster/enter.sh.
+    #[arg(long)]
+    pub root: PathBuf,
+    /// Folder for logs and sockets.
+    #[arg(long)]
+    pub logs: PathBuf,
+    /// The image's archive.
+    #[arg(long)]
+    pub image: PathBuf,
+    /// Its digest.
+    #[arg(long)]
+    pub digest: String,
+    /// Archive of the image that comes after it.
+    #[arg(long)]
+    pub next_image: PathBuf,
+    /// Its digest.
+    #[arg(long)]
+    pub next_digest: String,
+    /// The images' name without tag.
+    #[arg(long)]
+    pub base: String,
+    /// The sandboxes' image.
+    #[arg(long)]
+    pub pause: PathBuf,
+}
+
 /// A running node. Dropped, its programs are ended.
 #[derive(Debug)]
 pub(crate) struct Node {

@@ -12,7 +12,7 @@ use crate::http;
 use crate::kubelet::{self, PodState};
 use crate::load::{Load, Outcome};
 use crate::manifest::{Manifests, set_variable};
-use crate::node::Node;
+use crate::node::{self, Node};
 use crate::report::Report;
 use crate::runtime::Runtime;
 use crate::{registry, speed, starts};
@@ -33,27 +33,11 @@ const REPLICAS: usize = 2;
 /// What is run, and on what.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Settings {
-    /// The node's root file system, made by scripts/cluster/enter.sh.
-    #[arg(long)]
-    root: PathBuf,
-    /// Folder for logs and sockets.
-    #[arg(long)]
-    logs: PathBuf,
+    #[command(flatten)]
+    node: node::Settings,
     /// A rendered overlay.
     #[arg(long)]
     manifests: PathBuf,
-    /// The image's archive.
-    #[arg(long)]
-    image: PathBuf,
-    /// Its digest.
-    #[arg(long)]
-    digest: String,
-    /// Archive of the image that comes after it.
-    #[arg(long)]
-    next_image: PathBuf,
-    /// Its digest.
-    #[arg(long)]
-    next_digest: String,
     /// Archive of an image whose program another WasmEdge compiled.
     #[arg(long)]
     other_aot_image: PathBuf,
@@ -72,12 +56,6 @@ pub(crate) struct Settings {
     /// Folder of the image's files, for a run without a container.
     #[arg(long)]
     files: PathBuf,
-    /// The images' name without tag.
-    #[arg(long)]
-    base: String,
-    /// The sandboxes' image.
-    #[arg(long)]
-    pause: PathBuf,
     /// The image of a program that does nothing.
     #[arg(long)]
     empty: PathBuf,
@@ -96,8 +74,8 @@ pub(crate) struct Settings {
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<bool> {
     let mut run = Run {
         manifests: Manifests::read(&settings.manifests)?,
-        node: Node::new(settings.root.clone(), settings.logs.clone()),
-        balancer: Balancer::start(&settings.haproxy, &settings.logs)?,
+        node: Node::new(settings.node.root.clone(), settings.node.logs.clone()),
+        balancer: Balancer::start(&settings.haproxy, &settings.node.logs)?,
         report: Report::default(),
         settings,
     };
@@ -125,7 +103,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn image(&self, digest: &str) -> String {
-        format!("{}@{digest}", self.settings.base)
+        format!("{}@{digest}", self.settings.node.base)
     }
 
     fn node_up(&mut self) -> anyhow::Result<()> {
@@ -138,13 +116,15 @@ impl Run<'_> {
         self.report.note(format!("containerd answers after {} ms", took.as_millis()));
         self.node.write("/etc/kubernetes/kubelet.json", &kubelet::configuration().to_string())?;
         std::fs::create_dir_all(self.node.path("/etc/kubernetes/manifests"))?;
-        self.node.import(&self.settings.pause, None)?;
+        self.node.import(&self.settings.node.pause, None)?;
         self.node.import(&self.settings.empty, None)?;
-        for archive in [&self.settings.image, &self.settings.next_image, &self.settings.other_aot_image] {
-            self.node.import(archive, Some(&self.settings.base))?;
+        for archive in
+            [&self.settings.node.image, &self.settings.node.next_image, &self.settings.other_aot_image]
+        {
+            self.node.import(archive, Some(&self.settings.node.base))?;
         }
         let images = self.node.ctr(&["images", "ls", "-q"])?;
-        for digest in [&self.settings.digest, &self.settings.next_digest] {
+        for digest in [&self.settings.node.digest, &self.settings.node.next_digest] {
             let name = self.image(digest);
             self.report.check(images.lines().any(|image| image == name), format!("imported as {name}"));
         }
@@ -158,14 +138,14 @@ impl Run<'_> {
     fn registry(&mut self) -> anyhow::Result<()> {
         self.report.step("a registry");
         let settings = self.settings;
-        let image = (settings.image.as_path(), settings.digest.as_str());
+        let image = (settings.node.image.as_path(), settings.node.digest.as_str());
         let component = (settings.component.as_path(), settings.component_digest.as_str());
         registry::check(&mut self.node, &mut self.report, image, component)
     }
 
     fn starts(&mut self) -> anyhow::Result<()> {
         self.report.step("starts");
-        starts::measure(&self.node, &self.report, &self.image(&self.settings.digest))
+        starts::measure(&self.node, &self.report, &self.image(&self.settings.node.digest))
     }
 
     fn speed(&mut self, name: &str) -> anyhow::Result<()> {
@@ -193,7 +173,7 @@ impl Run<'_> {
         }
         let names: Vec<String> = (1..=REPLICAS).map(|number| format!("endcap-{number}")).collect();
         for name in &names {
-            let (state, took) = self.add(name, &self.settings.digest.clone())?;
+            let (state, took) = self.add(name, &self.settings.node.digest.clone())?;
             self.report.check(true, format!("{name} is ready at {} after {} ms", state.ip, took.as_millis()));
         }
         Ok(names)
@@ -275,7 +255,7 @@ impl Run<'_> {
         let mut new = Vec::new();
         for (number, gone) in old.iter().enumerate() {
             let name = format!("endcap-next-{}", number + 1);
-            let (state, took) = self.add(&name, &self.settings.next_digest.clone())?;
+            let (state, took) = self.add(&name, &self.settings.node.next_digest.clone())?;
             self.report.note(format!("{name} is ready at {} after {} ms", state.ip, took.as_millis()));
             let took = self.delete(gone)?;
             self.report
@@ -332,7 +312,7 @@ impl Run<'_> {
     /// What an operator may get wrong ends with a line that says what, or is served without.
     fn refusals(&mut self) -> anyhow::Result<()> {
         self.report.step("what is wrong is said");
-        let image = self.image(&self.settings.next_digest);
+        let image = self.image(&self.settings.node.next_digest);
         let (mut pod, _) = self.manifests.pod("wrong-path", &image)?;
         set_variable(&mut pod, "MODEL_PATH", "/absent.wasm");
         kubelet::add(&self.node, &pod)?;

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use crate::manifest::Manifests;
-use crate::node::Node;
+use crate::node::{self, Node};
 use crate::report::Report;
 use crate::runtime::Runtime;
 
@@ -21,39 +21,17 @@ use kubectl::Kubectl;
 /// What is run, and on what.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Settings {
-    /// The node's root file system, made by scripts/cluster/enter.sh.
-    #[arg(long)]
-    root: PathBuf,
-    /// Folder for logs.
-    #[arg(long)]
-    logs: PathBuf,
+    #[command(flatten)]
+    node: node::Settings,
     /// k3s-manifests.
     #[arg(long)]
     manifests: PathBuf,
     /// The base, rendered.
     #[arg(long)]
     rendered: PathBuf,
-    /// The image's archive.
-    #[arg(long)]
-    image: PathBuf,
-    /// Its digest.
-    #[arg(long)]
-    digest: String,
-    /// Archive of the image that comes after it.
-    #[arg(long)]
-    next_image: PathBuf,
-    /// Its digest.
-    #[arg(long)]
-    next_digest: String,
     /// When the model was packed, as `make image` prints it.
     #[arg(long)]
     created: String,
-    /// The images' name without tag.
-    #[arg(long)]
-    base: String,
-    /// The sandboxes' image.
-    #[arg(long)]
-    pause: PathBuf,
     /// A folder for overlays of the run's own, in the checkout: kustomize wants relative paths.
     #[arg(long)]
     overlays: PathBuf,
@@ -68,10 +46,10 @@ pub(crate) struct Settings {
 /// Runs everything; false where a check failed.
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<bool> {
     let mut run = Run {
-        node: Node::new(settings.root.clone(), settings.logs.clone()),
+        node: Node::new(settings.node.root.clone(), settings.node.logs.clone()),
         kubectl: Kubectl {
             program: settings.kubectl.clone(),
-            kubeconfig: settings.root.join(pki::path("admin.conf").trim_start_matches('/')),
+            kubeconfig: settings.node.root.join(pki::path("admin.conf").trim_start_matches('/')),
         },
         report: Report::default(),
         settings,
@@ -110,9 +88,9 @@ impl Run<'_> {
         // Only a pod's class leads to WasmEdge, as on a node of K3s.
         let runtime = Runtime { handler: &handler, template: &template, default: "runc" };
         runtime.start(&mut self.node)?;
-        self.node.import(&self.settings.pause, None)?;
-        for archive in [&self.settings.image, &self.settings.next_image] {
-            self.node.import(archive, Some(&self.settings.base))?;
+        self.node.import(&self.settings.node.pause, None)?;
+        for archive in [&self.settings.node.image, &self.settings.node.next_image] {
+            self.node.import(archive, Some(&self.settings.node.base))?;
         }
         control::server(&mut self.node, &self.kubectl)?;
         control::node(&mut self.node, &self.kubectl, "kubelet")?;
@@ -140,7 +118,7 @@ impl Run<'_> {
              images:\n- name: {}\n  digest: {digest}\npatches:\n- patch: |-\n    apiVersion: apps/v1\n    kind: Deployment\n    \
              metadata:\n      name: endcap\n    spec:\n      template:\n        metadata:\n          annotations:\n            \
              endcap.io/model-created: \"{}\"\n",
-            self.settings.base, self.settings.created
+            self.settings.node.base, self.settings.created
         );
         std::fs::write(folder.join("kustomization.yaml"), text)?;
         Ok(folder.display().to_string())

@@ -42,7 +42,7 @@ impl Run<'_> {
     /// `kubectl apply -k`, and a node that may run pods.
     pub(super) fn install(&mut self) -> anyhow::Result<()> {
         self.report.step("kubectl apply -k");
-        let overlay = self.overlay("shop", "base", &self.settings.digest)?;
+        let overlay = self.overlay("shop", "base", &self.settings.node.digest)?;
         let applied = self.kubectl.run(&["apply", "-k", &overlay])?;
         self.report.check(
             applied.lines().all(|line| line.ends_with("created")),
@@ -136,7 +136,7 @@ impl Run<'_> {
     /// A new image, and back.
     pub(super) fn update(&mut self) -> anyhow::Result<()> {
         self.report.step("a new image, and back, under load");
-        let overlay = self.overlay("shop", "base", &self.settings.next_digest)?;
+        let overlay = self.overlay("shop", "base", &self.settings.node.next_digest)?;
         self.under_load("kubectl apply -k of a new image", |kubectl| {
             kubectl.run(&["apply", "-k", &overlay])?;
             kubectl.run(&["rollout", "status", DEPLOYMENT, "--timeout=90s"]).map(drop)
@@ -146,7 +146,7 @@ impl Run<'_> {
         };
         let pods = self.kubectl.pods()?;
         self.report.check(
-            images(&pods).iter().all(|image| image.contains(&self.settings.next_digest)),
+            images(&pods).iter().all(|image| image.contains(&self.settings.node.next_digest)),
             "every pod has the new image",
         );
         self.under_load("kubectl rollout undo", |kubectl| {
@@ -155,7 +155,7 @@ impl Run<'_> {
         })?;
         let pods = self.kubectl.pods()?;
         self.report.check(
-            images(&pods).iter().all(|image| image.contains(&self.settings.digest)),
+            images(&pods).iter().all(|image| image.contains(&self.settings.node.digest)),
             "every pod has the first image again",
         );
         Ok(())
@@ -351,7 +351,7 @@ impl Run<'_> {
             }),
         )?;
         self.kubectl.run(&["delete", "horizontalpodautoscaler", "endcap"])?;
-        let overlay = self.overlay("single", "overlays/single-node", &self.settings.digest)?;
+        let overlay = self.overlay("single", "overlays/single-node", &self.settings.node.digest)?;
         self.kubectl.run(&["apply", "-k", &overlay])?;
         self.kubectl.run(&["rollout", "status", DEPLOYMENT, "--timeout=90s"])?;
         settled(&self.kubectl, 1)?;
