@@ -29,6 +29,7 @@ fuzz_target!(|data: &[u8]| {
         model_sha256: String::new(),
         ready: 0,
         started_unix_ms: 0,
+        model_read: 0,
     };
     let mut service = Service::new(model, recommender, about);
     let now = Now::default();

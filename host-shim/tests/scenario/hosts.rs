@@ -108,7 +108,7 @@ pub fn native(model: &[u8]) -> Said {
     let engines = inference.to_json();
     let recommender = Recommender::new(clock, MemoryStore::new(10, 1000), 1, inference);
     let speed = Speed { nanos_per_step: 1.0 };
-    let about = About { speed, model_sha256: String::new(), ready: 0, started_unix_ms: 0 };
+    let about = About { speed, model_sha256: String::new(), ready: 0, started_unix_ms: 0, model_read: 0 };
     let mut service = Service::new(model, recommender, about);
     let mut ask = |body: &Value| {
         let text = body.to_string();
