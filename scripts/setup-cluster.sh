@@ -42,11 +42,11 @@ esac
 # source_of PROGRAM: its module's folder and its package.
 source_of() {
     case $1 in
-        kubelet | control-plane) printf '%s ./%s' "$SOURCES/kubernetes" "$1" ;;
-        kube-state-metrics) printf '%s k8s.io/kube-state-metrics/v2' "$SOURCES/addons" ;;
-        metrics-server) printf '%s sigs.k8s.io/metrics-server/cmd/metrics-server' "$SOURCES/addons" ;;
-        gatekeeper) printf '%s github.com/open-policy-agent/gatekeeper/v3' "$SOURCES/gatekeeper" ;;
-        prometheus-adapter) printf '%s sigs.k8s.io/prometheus-adapter/cmd/adapter' "$SOURCES/addons" ;;
+        kubelet | control-plane) printf '%s ./%s\n' "$SOURCES/kubernetes" "$1" ;;
+        kube-state-metrics) printf '%s k8s.io/kube-state-metrics/v2\n' "$SOURCES/addons" ;;
+        metrics-server) printf '%s sigs.k8s.io/metrics-server/cmd/metrics-server\n' "$SOURCES/addons" ;;
+        gatekeeper) printf '%s github.com/open-policy-agent/gatekeeper/v3\n' "$SOURCES/gatekeeper" ;;
+        prometheus-adapter) printf '%s sigs.k8s.io/prometheus-adapter/cmd/adapter\n' "$SOURCES/addons" ;;
     esac
 }
 KUBERNETES_VERSION=1.30.4
@@ -57,7 +57,7 @@ LINKED="-s -w -checklinkname=0 -X $version.gitVersion=v$KUBERNETES_VERSION -X $v
 # program_key PROGRAM: changes with everything that it is built from.
 program_key() {
     local folder package
-    read -r folder package < <(source_of "$1" && echo)
+    read -r folder package < <(source_of "$1")
     { cat "$folder/go.mod" && printf '%s\n' "$LINKED" && if [[ $package == ./* ]]; then cat "$folder/$package"/*.go; fi; } | sha256sum | cut -d ' ' -f 1
 }
 missing=()
@@ -112,7 +112,7 @@ for tool in prometheus promtool haproxy skopeo docker-registry; do
 done
 
 for program in "${missing[@]}"; do
-    read -r folder package < <(source_of "$program" && echo)
+    read -r folder package < <(source_of "$program")
     say "building $program from its module (minutes the first time)"
     rm -f "$GO_BIN/$program.key"
     go_build "$folder" "$package" "$GO_BIN/$program" -ldflags "$LINKED" ||

@@ -21,6 +21,11 @@ impl Report {
         }
     }
 
+    /// Something that was waited for: where it does not come, the run ends with an error.
+    pub(crate) fn reached(&mut self, what: impl Display) {
+        self.check(true, what);
+    }
+
     /// A figure, without a judgement.
     pub(crate) fn note(&self, what: impl Display) {
         println!("        {what}");

@@ -176,7 +176,7 @@ impl Run<'_> {
         let names: Vec<String> = (1..=REPLICAS).map(|number| format!("endcap-{number}")).collect();
         for name in &names {
             let (state, took) = self.add(name, &self.settings.node.digest.clone())?;
-            self.report.check(true, format!("{name} is ready at {} after {} ms", state.ip, took.as_millis()));
+            self.report.reached(format!("{name} is ready at {} after {} ms", state.ip, took.as_millis()));
         }
         Ok(names)
     }

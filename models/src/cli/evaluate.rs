@@ -104,7 +104,6 @@ enum MethodArg {
 #[derive(Debug, Serialize)]
 struct Report {
     protocol: Protocol,
-    parameters: Parameters,
     splits: Vec<SplitReport>,
 }
 
@@ -138,9 +137,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.tune {
         tune(args, protocol, &mut parameters)?;
     }
-    let mut report = Report { protocol, parameters, splits: Vec::new() };
+    let mut report = Report { protocol, splits: Vec::new() };
     for &split in &args.split {
-        report.splits.push(measure(args, protocol, split.into(), &report.parameters)?);
+        report.splits.push(measure(args, protocol, split.into(), &parameters)?);
     }
     if let Some(path) = &args.out {
         let json = serde_json::to_string_pretty(&report).map_err(Failure::internal)?;

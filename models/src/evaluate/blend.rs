@@ -58,15 +58,16 @@ pub fn tune_blend(
     if cases.len() < LEAST_CASES {
         return Ok(None);
     }
-    let mut trained = match train(&before(log, cut), options, &mut |_| {}) {
-        Ok(trained) => trained,
+    let mut model = match train(&before(log, cut), options, &mut |_| {}) {
+        Ok(trained) => trained.open()?,
         Err(TrainError::TooFew { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
+    let (markov, transitions) = (Markov::default(), Transitions::default());
+    let weights = vec![0.0; log.items.len()];
     let mut score = |parameters: &Parameters| -> Result<f64, EvaluateError> {
-        trained.manifest.parameters = parameters.clone();
-        let model = trained.open()?;
-        let (markov, transitions) = (Markov::default(), Transitions::default());
+        let decay = parameters.linear.as_ref().map(|linear| linear.position_decay);
+        model.reweigh(parameters.blend.clone(), decay).map_err(TrainError::from)?;
         let parts = Parts {
             model: &model,
             markov: &markov,
@@ -75,7 +76,7 @@ pub fn tune_blend(
             exact: None,
             ease: None,
         };
-        let metrics = measure(&parts, &cases, Method::Personal, &vec![0.0; log.items.len()]);
+        let metrics = measure(&parts, &cases, Method::Personal, &weights);
         Ok(metrics.figures(log.items.len()).ndcg[AT_10])
     };
     let groups = settings(options.parameters.linear.is_some());

@@ -297,7 +297,7 @@ impl Manifest {
 
 impl Parameters {
     /// Ranges that serving relies on.
-    fn check(&self) -> Result<(), FormatError> {
+    pub(super) fn check(&self) -> Result<(), FormatError> {
         let invariant = |what| Err(FormatError::Invariant { section: section::MANIFEST, what });
         let Self { knn, together, blend, .. } = self;
         if knn.sample == 0 || knn.neighbors == 0 {

@@ -13,7 +13,7 @@ use super::encoder::EncoderSlots;
 use super::error::FormatError;
 use super::items::{Catalogue, CatalogueSlots};
 use super::linear::{LinearRows, LinearSlots};
-use super::manifest::{LinearParameters, Manifest};
+use super::manifest::{Blend, LinearParameters, Manifest};
 use super::neighbors::{NeighborRows, NeighborSlots};
 use super::rankings::{RankingSlots, Rankings};
 use super::sessions::SessionSlots;
@@ -139,6 +139,20 @@ impl Model {
     /// What the file says of itself.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// Serves the same file with other weights: a search over them would otherwise write, digest and check it anew for
+    /// each. `position_decay` is the linear model's, where there is one.
+    ///
+    /// # Errors
+    /// [`FormatError::Invariant`] where a weight is out of its range; the model then must not be used.
+    pub fn reweigh(&mut self, blend: Blend, position_decay: Option<f32>) -> Result<(), FormatError> {
+        let parameters = &mut self.manifest.parameters;
+        parameters.blend = blend;
+        if let (Some(linear), Some(decay)) = (&mut parameters.linear, position_decay) {
+            linear.position_decay = decay;
+        }
+        parameters.check()
     }
 
     /// Length of the file in bytes.

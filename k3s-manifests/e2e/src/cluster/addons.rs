@@ -31,13 +31,10 @@ impl Run<'_> {
             let found = http::get(&format!("{PROMETHEUS}/api/v1/query?query=sum(up)==4")).unwrap_or_default();
             Ok(found.contains("\"value\"").then_some(()))
         })?;
-        self.report.check(
-            true,
-            format!(
-                "it finds both pods and the node through the API, and all targets are up ({} ms)",
-                took.as_millis()
-            ),
-        );
+        self.report.reached(format!(
+            "it finds both pods and the node through the API, and all targets are up ({} ms)",
+            took.as_millis()
+        ));
         // A restart and its reason are among what is asked for.
         let pods = self.kubectl.pods()?;
         let id = pods[0]["status"]["containerStatuses"][0]["containerID"].as_str().unwrap_or_default();
@@ -52,10 +49,8 @@ impl Run<'_> {
             };
             Ok(pods.iter().any(again).then_some(()))
         })?;
-        self.report.check(
-            true,
-            format!("a killed process is ready again, says the API, after {} ms", took.as_millis()),
-        );
+        self.report
+            .reached(format!("a killed process is ready again, says the API, after {} ms", took.as_millis()));
         self.autoscaling()
     }
 
@@ -229,8 +224,8 @@ impl Run<'_> {
             kubectl.run(&["patch", "horizontalpodautoscaler", "endcap", "--patch", &patch.to_string()])?;
             settled(kubectl, 3).map(drop)
         })?;
-        self.report.check(true, format!("it goes by {seen}"));
-        self.report.check(true, "above its target it adds a pod");
+        self.report.reached(format!("it goes by {seen}"));
+        self.report.reached("above its target it adds a pod");
         for line in asked.lines() {
             self.report.note(line);
         }

@@ -45,15 +45,10 @@ pub(crate) struct Settings {
 
 /// Runs everything; false where a check failed.
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<bool> {
-    let mut run = Run {
-        node: Node::new(settings.node.root.clone(), settings.node.logs.clone()),
-        kubectl: Kubectl {
-            program: settings.kubectl.clone(),
-            kubeconfig: settings.node.root.join(pki::path("admin.conf").trim_start_matches('/')),
-        },
-        report: Report::default(),
-        settings,
-    };
+    let node = Node::new(settings.node.root.clone(), settings.node.logs.clone());
+    let kubeconfig = node.path(&pki::path("admin.conf"));
+    let kubectl = Kubectl { program: settings.kubectl.clone(), kubeconfig };
+    let mut run = Run { node, kubectl, report: Report::default(), settings };
     run.up()?;
     run.install()?;
     run.inside()?;

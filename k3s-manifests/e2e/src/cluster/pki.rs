@@ -103,25 +103,29 @@ fn certificate(
 
 /// With everything in it, as some read it inside the node's root and kubectl outside.
 fn kubeconfig(node: &Node, name: &str) -> anyhow::Result<()> {
-    let data = |file: String| openssl(node, &["base64", "-A", "-in", &path(&file)]);
     let configuration = json!({
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{
             "name": "e2e",
-            "cluster": { "server": SERVER, "certificate-authority-data": data("ca.crt".to_owned())? },
+            "cluster": { "server": SERVER, "certificate-authority-data": base64(node, "ca.crt")? },
         }],
         "users": [{
             "name": name,
             "user": {
-                "client-certificate-data": data(format!("{name}.crt"))?,
-                "client-key-data": data(format!("{name}.key"))?,
+                "client-certificate-data": base64(node, &format!("{name}.crt"))?,
+                "client-key-data": base64(node, &format!("{name}.key"))?,
             },
         }],
         "contexts": [{ "name": "e2e", "context": { "cluster": "e2e", "user": name } }],
         "current-context": "e2e",
     });
     node.write(&path(&format!("{name}.conf")), &configuration.to_string())
+}
+
+/// A file of the folder, as objects of the API hold one.
+pub(super) fn base64(node: &Node, name: &str) -> anyhow::Result<String> {
+    openssl(node, &["base64", "-A", "-in", &path(name)])
 }
 
 fn openssl(node: &Node, arguments: &[&str]) -> anyhow::Result<String> {

@@ -34,13 +34,12 @@ impl Run<'_> {
             Ok(waited.ok().filter(|said| said.lines().count() == 7))
         })?;
         self.kubectl.run(&["apply", "-k", &policy.display().to_string()])?;
-        self.report
-            .check(true, format!("the policies are applied, their kinds after {} ms", took.as_millis()));
+        self.report.reached(format!("the policies are applied, their kinds after {} ms", took.as_millis()));
         self.enforced()?;
         self.kubectl.run(&["rollout", "restart", DEPLOYMENT])?;
         self.kubectl.run(&["rollout", "status", DEPLOYMENT, "--timeout=90s"])?;
         settled(&self.kubectl, 2)?;
-        self.report.check(true, "what the project ships passes: pods roll out under the policies");
+        self.report.reached("what the project ships passes: pods roll out under the policies");
         self.denials()?;
         let (found, _) = self.kubectl.until("the audit", PATIENCE, |kubectl| {
             let list = kubectl.get(&["constraints"])?;
@@ -67,8 +66,7 @@ impl Run<'_> {
         let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
         let objects: Vec<Value> =
             serde_saphyr::from_multiple(&text).with_context(|| file.display().to_string())?;
-        let ca = self.node.command("openssl", &["base64", "-A", "-in", &path("ca.crt")]).output()?.stdout;
-        let ca = String::from_utf8(ca)?;
+        let ca = pki::base64(&self.node, "ca.crt")?;
         let objects: Vec<Value> = objects
             .into_iter()
             .filter(|object| !object.is_null() && !NOT_HERE.iter().any(|kind| object["kind"] == *kind))

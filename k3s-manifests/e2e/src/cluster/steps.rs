@@ -58,7 +58,7 @@ impl Run<'_> {
         let begun = Instant::now();
         self.kubectl.run(&["label", "node", "node", "endcap.io/wasm=true"])?;
         self.kubectl.run(&["rollout", "status", DEPLOYMENT, "--timeout=90s"])?;
-        self.report.check(true, format!("rolled out {} ms after the label", begun.elapsed().as_millis()));
+        self.report.reached(format!("rolled out {} ms after the label", begun.elapsed().as_millis()));
         Ok(())
     }
 
@@ -255,7 +255,7 @@ impl Run<'_> {
         );
         std::fs::rename(&aside, &folder)?;
         let took = settled(&self.kubectl, 2)?;
-        self.report.check(true, format!("once it is there the pod starts ({} ms)", took.as_millis()));
+        self.report.reached(format!("once it is there the pod starts ({} ms)", took.as_millis()));
         Ok(())
     }
 
@@ -355,7 +355,7 @@ impl Run<'_> {
         self.kubectl.run(&["apply", "-k", &overlay])?;
         self.kubectl.run(&["rollout", "status", DEPLOYMENT, "--timeout=90s"])?;
         settled(&self.kubectl, 1)?;
-        self.report.check(true, "overlay single-node: one pod with the volume is ready");
+        self.report.reached("overlay single-node: one pod with the volume is ready");
         self.kubectl.run(&["scale", DEPLOYMENT, "--replicas=2"])?;
         let (message, _) = self.kubectl.until("the second pod is kept out", PATIENCE, |kubectl| {
             let messages = kubectl.events("FailedScheduling", "endcap")?;
