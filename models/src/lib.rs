@@ -10,6 +10,7 @@ pub mod cli;
 pub mod dataset;
 pub mod encoder;
 pub mod evaluate;
+pub mod fit;
 #[cfg(feature = "image")]
 pub mod image;
 pub mod import;

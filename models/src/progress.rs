@@ -28,6 +28,7 @@ pub struct Progress {
     unit: Unit,
     started: Instant,
     shown: Option<Instant>,
+    note: String,
     form: Form,
 }
 
@@ -52,7 +53,7 @@ impl Progress {
     }
 
     fn with(label: &str, total: u64, unit: Unit, form: Form) -> Self {
-        Self { label: label.to_owned(), total, unit, started: Instant::now(), shown: None, form }
+        Self { label: label.to_owned(), total, unit, started: Instant::now(), shown: None, note: String::new(), form }
     }
 
     /// Tells how far the step is. Cheap enough for every few thousand rows, not for every row.
@@ -70,10 +71,18 @@ impl Progress {
                 let _ = writeln!(std::io::stderr(), "{line}");
             }
             Form::Bar(bar) => {
-                bar.get_or_insert_with(|| make_bar(&self.label, self.total, self.unit))
-                    .set_position(position);
+                let bar = bar.get_or_insert_with(|| make_bar(&self.label, self.total, self.unit));
+                if !self.note.is_empty() {
+                    bar.set_message(format!("{}, {}", self.label, self.note));
+                }
+                bar.set_position(position);
             }
         }
+    }
+
+    /// What is shown behind the label from now on, such as a loss.
+    pub fn note(&mut self, note: &str) {
+        note.clone_into(&mut self.note);
     }
 
     /// Ends the step and clears the bar.
@@ -92,10 +101,12 @@ impl Progress {
     }
 
     fn line(&self, position: u64) -> String {
-        let seconds = self.started.elapsed().as_secs();
+        let elapsed = self.started.elapsed().as_secs_f64();
+        let left = elapsed * self.total.saturating_sub(position) as f64 / position.max(1) as f64;
         let share = (position.min(self.total) * 100).checked_div(self.total).unwrap_or(100);
         let (position, total) = (self.amount(position), self.amount(self.total));
-        format!("{}: {share} % ({position} of {total}), {seconds} s", self.label)
+        let note = if self.note.is_empty() { String::new() } else { format!(", {}", self.note) };
+        format!("{}{note}: {share} % ({position} of {total}), {elapsed:.0} s, {left:.0} s left", self.label)
     }
 
     fn amount(&self, value: u64) -> String {

@@ -8,12 +8,15 @@ use clap::ValueEnum;
 use endcap_core::format::Parameters;
 use serde::Serialize;
 
-use super::train::{BlendArgs, KnnArgs, LinearArgs, TogetherArgs, TrainProgress};
+use super::fit::{EncoderArgs, FitProgress};
+use super::train::{BlendArgs, KnnArgs, LinearArgs, TogetherArgs};
 use super::{Failure, print, print_json};
 use crate::evaluate::{self, Baselines, CUTOFFS, EvaluateError, Method, Protocol, Row, Split};
+use crate::encoder::EncoderForms;
+use crate::fit::{Recipe, fit};
 use crate::progress::{Progress, Unit};
 use crate::report::{Align, Table, count};
-use crate::train::{Options, TrainError, train};
+use crate::train::{Options, TrainError};
 
 /// Measure recommendations by a built-in protocol, through the packed file and the serving code.
 ///
@@ -26,9 +29,9 @@ use crate::train::{Options, TrainError, train};
 /// baskets by time, the test the 10th.
 ///
 /// The whole catalogue is ranked. Lines: linear (as served), linear-exact (the same before its weights were pruned and
-/// rounded), ease (all weights of EASE with --ease-lambda, nothing masked), knn (session kNN), together
-/// (co-occurrence), personal (the served blend), markov, transitions (counts with gaps), repeat-last, popular. All are
-/// deterministic, so there is nothing to average over seeds.
+/// rounded), ease (all weights of EASE with --ease-lambda, nothing masked), sequence (with --encoder), knn (session kNN), together
+/// (co-occurrence), personal (the served blend), markov, transitions (counts with gaps), repeat-last, popular. All but
+/// the encoder are deterministic; it depends on --encoder-seed.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Data in the protocol's form.
@@ -54,6 +57,8 @@ pub(super) struct Args {
     ease_lambda: f32,
     #[command(flatten)]
     blend: BlendArgs,
+    #[command(flatten)]
+    encoder: EncoderArgs,
     /// Search better kNN parameters on the validation part first, and use them.
     #[arg(long)]
     tune: bool,
@@ -91,6 +96,7 @@ enum MethodArg {
     Linear,
     LinearExact,
     Ease,
+    Sequence,
     Knn,
     Together,
     Personal,
@@ -131,7 +137,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         knn: args.knn.parameters(),
         together: args.together.parameters(),
         linear: args.linear.parameters(),
-        blend: args.blend.given(),
+        blend: args.blend.given(args.encoder.is_asked_for()),
         ..Parameters::default()
     };
     if args.tune {
@@ -184,21 +190,27 @@ fn measure(
     let task = protocol.task(&args.data, split).map_err(failure)?;
     let started = Instant::now();
     let limits = args.linear.limits();
-    let mut options = Options { parameters: parameters.clone(), limits, ..Options::default() };
-    let chosen = args.blend.choose(&task.train, &options, args.linear.decay_is_given()).map_err(failure)?;
-    if let Some(chosen) = chosen {
-        options.parameters = chosen.parameters;
-    }
-    let mut progress = TrainProgress::default();
-    let trained = train(&task.train, &options, &mut |step| progress.tell(step));
+    let recipe = Recipe {
+        options: Options { parameters: parameters.clone(), limits, ..Options::default() },
+        choose: args.blend.choose(&args.linear),
+        #[cfg(feature = "encoder")]
+        encoder: args.encoder.recipe(None),
+    };
+    let mut progress = FitProgress::default();
+    let fitted = fit(&task.train, &recipe, &mut |step| progress.tell(step));
     progress.finish();
-    let trained = trained.map_err(|e| failure(e.into()))?;
+    let fitted = fitted.map_err(failure)?;
+    let trained = fitted.with_encoder(&EncoderForms::default()).map_err(failure)?;
     let model = trained.open().map_err(|e| failure(e.into()))?;
     let train_seconds = started.elapsed().as_secs_f64();
     let mut progress = Progress::new("ranking", args.methods.len() as u64, Unit::Count);
     let mut rows = Vec::new();
+    let without_encoder = model.encoder().is_none();
     for (done, &method) in args.methods.iter().enumerate() {
         progress.set(done as u64);
+        if without_encoder && Method::from(method) == Method::Sequence {
+            continue;
+        }
         let baselines = Baselines { ease_lambda: args.ease_lambda, limits };
         match evaluate::evaluate(&task, &task.cases, &model, &[method.into()], &baselines) {
             Ok(mut found) => rows.append(&mut found),
@@ -212,7 +224,7 @@ fn measure(
     progress.finish();
     Ok(SplitReport {
         split,
-        parameters: options.parameters,
+        parameters: trained.manifest.parameters,
         train_events: task.train.events(),
         train_items: task.train.items.len(),
         train_seconds,
@@ -305,6 +317,7 @@ impl From<MethodArg> for Method {
             MethodArg::Linear => Self::Linear,
             MethodArg::LinearExact => Self::LinearExact,
             MethodArg::Ease => Self::Ease,
+            MethodArg::Sequence => Self::Sequence,
             MethodArg::Knn => Self::Knn,
             MethodArg::Together => Self::Together,
             MethodArg::Personal => Self::Personal,

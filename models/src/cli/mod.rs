@@ -6,6 +6,7 @@
 mod ask;
 mod evaluate;
 mod failure;
+mod fit;
 #[cfg(feature = "image")]
 mod image;
 mod import;

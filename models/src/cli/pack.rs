@@ -1,13 +1,14 @@
 //! `endcap-model pack`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use endcap_core::encoder::{Precision, TensorError};
+use endcap_core::encoder::Precision;
+#[cfg(feature = "ranker")]
 use endcap_core::format::section;
 
 use super::train::{failure, parse_weight};
 use super::{Failure, print};
-use crate::encoder::{Weights, gguf, onnx};
+use crate::encoder::{EncoderForms, Weights};
 #[cfg(feature = "ranker")]
 use crate::inference::{RankerOptions, inspect_ranker};
 use crate::report::count;
@@ -41,18 +42,19 @@ pub(super) struct Args {
 /// A sequence encoder.
 #[derive(Debug, clap::Args)]
 struct EncoderArgs {
-    /// Weights of a sequence encoder over the model's items, safetensors: see models/README.md.
+    /// Weights of another sequence encoder over the model's items than the one that was trained with it, safetensors:
+    /// see models/README.md.
     #[arg(long, value_name = "FILE")]
     encoder: Option<PathBuf>,
     /// Forms of the encoder for engines outside, beside the built-in one.
-    #[arg(long, value_name = "FORMS", value_delimiter = ',', default_value = "onnx", requires = "encoder")]
+    #[arg(long, value_name = "FORMS", value_delimiter = ',', default_value = "onnx")]
     encoder_forms: Vec<Form>,
     /// Precision of the built-in form; with int8, the others compute with the same rounded numbers.
-    #[arg(long, value_name = "PRECISION", default_value = "int8", requires = "encoder")]
+    #[arg(long, value_name = "PRECISION", default_value = "int8")]
     encoder_precision: Stored,
-    /// Weight of the encoder in the personal list.
-    #[arg(long, value_name = "WEIGHT", default_value_t = 1.0, requires = "encoder", value_parser = parse_weight)]
-    blend_sequence: f32,
+    /// Weight of the encoder in the personal list: by default what was chosen in training, or 1.
+    #[arg(long, value_name = "WEIGHT", value_parser = parse_weight)]
+    blend_sequence: Option<f32>,
 }
 
 /// A form of the encoder for engines outside.
@@ -91,32 +93,26 @@ struct RankerArgs {
 }
 
 impl EncoderArgs {
-    fn add(&self, trained: &mut Trained) -> Result<(), Failure> {
-        let Some(path) = &self.encoder else { return Ok(()) };
+    fn add(&self, trained: &mut Trained, own: Option<Weights>) -> Result<(), Failure> {
         let precision = match self.encoder_precision {
             Stored::Int8 => Precision::Int8,
             Stored::F32 => Precision::F32,
         };
-        let at = |error: String| Failure::bad_input(anyhow::anyhow!("{}: {error}", path.display()));
-        let weights = Weights::load(path).map_err(Failure::bad_input)?.rounded(precision);
-        let items = trained.manifest.data.items;
-        if weights.shape.items as u64 != items {
-            let found = weights.shape.items;
-            return Err(at(format!(
-                "an encoder over {found} items; the model has {items}: train it on this model"
-            )));
-        }
-        let failed = |error: TensorError| at(error.to_string());
-        trained.bodies.push((section::ENCODER_WEIGHTS, weights.section(precision).map_err(failed)?));
-        if self.encoder_forms.contains(&Form::Onnx) {
-            trained.bodies.push((section::ENCODER_ONNX, onnx::write(&weights).map_err(failed)?));
-        }
-        if self.encoder_forms.contains(&Form::Gguf) {
-            trained.bodies.push((section::ENCODER_GGUF, gguf::write(&weights).map_err(failed)?));
-        }
-        trained.manifest.parameters.encoder = Some(weights.shape);
-        trained.manifest.parameters.blend.sequence = self.blend_sequence;
-        Ok(())
+        let forms = EncoderForms {
+            precision,
+            onnx: self.encoder_forms.contains(&Form::Onnx),
+            gguf: self.encoder_forms.contains(&Form::Gguf),
+        };
+        let (weights, weight) = match (&self.encoder, own) {
+            (Some(path), _) => (Weights::load(path).map_err(Failure::bad_input)?, 1.0),
+            (None, Some(own)) => (own, trained.manifest.parameters.blend.sequence),
+            (None, None) => return Ok(()),
+        };
+        let weight = self.blend_sequence.unwrap_or(weight);
+        trained.add_encoder(&weights, weight, &forms).map_err(|error| {
+            let of = self.encoder.as_deref().unwrap_or(Path::new("the encoder that was trained")).display();
+            Failure::bad_input(anyhow::anyhow!("{of}: {error}"))
+        })
     }
 }
 
@@ -137,8 +133,8 @@ impl RankerArgs {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let mut trained = Trained::load(&args.trained).map_err(failure)?;
-    args.encoder.add(&mut trained)?;
+    let (mut trained, encoder) = Trained::load(&args.trained).map_err(failure)?;
+    args.encoder.add(&mut trained, encoder)?;
     #[cfg(feature = "ranker")]
     args.ranker.add(&mut trained)?;
     let bytes = trained.pack().map_err(failure)?;

@@ -1,6 +1,5 @@
 //! `endcap-model train`.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -10,12 +9,16 @@ use endcap_core::format::{
     TogetherParameters, TrendingParameters,
 };
 
+use super::fit::{EncoderArgs, FitProgress};
 use super::{Failure, print, print_json};
 use crate::dataset::{Dataset, Source};
-use crate::evaluate::{EvaluateError, TunedBlend, tune_blend};
+#[cfg(feature = "encoder")]
+use crate::encoder::learn::LearnError;
+use crate::evaluate::EvaluateError;
+use crate::fit::{Fitted, Recipe, fit};
 use crate::progress::{Progress, Unit};
 use crate::report::{Align, Table, count};
-use crate::train::{Limits, LinearPlan, Log, Options, Step, TrainError, Trained, records, train};
+use crate::train::{Limits, Options, TrainError, Trained, records};
 
 /// Train the model's sources on a dataset: linear model, session kNN, co-occurrence, trending, popularity.
 ///
@@ -46,6 +49,12 @@ pub(super) struct Args {
     trending_half_life: f32,
     #[command(flatten)]
     blend: BlendArgs,
+    #[command(flatten)]
+    encoder: EncoderArgs,
+    /// Take up an encoder's training that was interrupted, from the checkpoints in --out.
+    #[cfg(feature = "encoder")]
+    #[arg(long, requires = "encoder")]
+    resume: bool,
     /// Print the summary as one JSON object.
     #[arg(long)]
     json: bool,
@@ -191,6 +200,9 @@ pub(super) struct BlendArgs {
     /// Weight of the linear model in the personal list.
     #[arg(long, value_name = "WEIGHT", value_parser = parse_weight)]
     blend_linear: Option<f32>,
+    /// Weight of the sequence encoder in the personal list, where one is trained; 1 by default.
+    #[arg(long, value_name = "WEIGHT", value_parser = parse_weight)]
+    blend_sequence: Option<f32>,
     /// Keep the weights' defaults instead of choosing them.
     #[arg(long)]
     blend_default: bool,
@@ -198,51 +210,20 @@ pub(super) struct BlendArgs {
 
 impl BlendArgs {
     /// What is given, and defaults.
-    pub(super) fn given(&self) -> Blend {
-        let default = Blend::default();
+    pub(super) fn given(&self, encoder: bool) -> Blend {
+        let default = Blend { sequence: if encoder { 1.0 } else { 0.0 }, ..Blend::default() };
         Blend {
             knn: self.blend_knn.unwrap_or(default.knn),
             together: self.blend_together.unwrap_or(default.together),
             linear: self.blend_linear.unwrap_or(default.linear),
-            ..default
+            sequence: self.blend_sequence.filter(|_| encoder).unwrap_or(default.sequence),
         }
     }
 
-    /// Chooses weights where none is given, and tells what was found.
-    pub(super) fn choose(
-        &self,
-        log: &Log,
-        options: &Options,
-        decay_is_given: bool,
-    ) -> Result<Option<TunedBlend>, EvaluateError> {
-        let given = [self.blend_knn, self.blend_together, self.blend_linear];
-        if self.blend_default || decay_is_given || given.iter().any(Option::is_some) {
-            return Ok(None);
-        }
-        let mut progress = None;
-        let found = tune_blend(log, options, &mut |tried, most| {
-            let new = || Progress::new("choosing weights", most as u64, Unit::Count);
-            progress.get_or_insert_with(new).set(tried as u64);
-        });
-        if let Some(progress) = progress {
-            progress.finish();
-        }
-        let found = found?;
-        let line = match &found {
-            Some(TunedBlend { parameters, cases, ndcg10, tried }) => {
-                let Blend { knn, together, linear, .. } = parameters.blend;
-                let decay = parameters.linear.as_ref().map_or(1.0, |linear| linear.position_decay);
-                let [before, after] = ndcg10;
-                format!(
-                    "weights: kNN {knn}, co-occurrence {together}, linear {linear} with decay {decay} (NDCG@10 of {cases} \
-                     held-out questions {before:.4} by default, {after:.4} by these; {tried} tried)"
-                )
-            }
-            None => "weights: the defaults, as the log is too small to choose others".to_owned(),
-        };
-        // A closed stderr is no reason to stop the work.
-        let _ = writeln!(std::io::stderr(), "{line}");
-        Ok(found)
+    /// Whether weights are chosen: where none is given.
+    pub(super) fn choose(&self, linear: &LinearArgs) -> bool {
+        let given = [self.blend_knn, self.blend_together, self.blend_linear, self.blend_sequence];
+        !self.blend_default && linear.position_decay.is_none() && given.iter().all(Option::is_none)
     }
 }
 
@@ -254,9 +235,18 @@ enum LinearMethodArg {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum LinearRowsArg {
+pub(super) enum LinearRowsArg {
     Session,
     User,
+}
+
+impl From<LinearRowsArg> for LinearHistory {
+    fn from(rows: LinearRowsArg) -> Self {
+        match rows {
+            LinearRowsArg::Session => Self::Session,
+            LinearRowsArg::User => Self::User,
+        }
+    }
 }
 
 impl LinearArgs {
@@ -269,10 +259,7 @@ impl LinearArgs {
         };
         Some(LinearParameters {
             method,
-            rows: match self.rows {
-                LinearRowsArg::Session => LinearHistory::Session,
-                LinearRowsArg::User => LinearHistory::User,
-            },
+            rows: self.rows.into(),
             lambda: self.lambda,
             dropout: self.dropout,
             regressors: self.regressors,
@@ -281,10 +268,6 @@ impl LinearArgs {
             history: self.history,
             position_decay: self.position_decay.unwrap_or(LinearParameters::default().position_decay),
         })
-    }
-
-    pub(super) fn decay_is_given(&self) -> bool {
-        self.position_decay.is_some()
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -302,32 +285,38 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     // The name and not the path: a model file should not tell how its maker's disk is laid out.
     let name = |source: &Source| source.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let source = dataset.report().sources.iter().map(name).collect::<Vec<_>>().join(", ");
-    let mut options = Options {
-        name: args.name.clone(),
-        parameters: Parameters {
-            knn: args.knn.parameters(),
-            together: args.together.parameters(),
-            trending: TrendingParameters { half_life_days: args.trending_half_life },
-            linear: args.linear.parameters(),
-            blend: args.blend.given(),
-            ..Parameters::default()
-        },
-        limits: args.linear.limits(),
-        card: Card { source, licence: args.licence.clone(), ..Card::default() },
-        created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    #[cfg(feature = "encoder")]
+    let encoder = {
+        std::fs::create_dir_all(&args.out).map_err(|source| {
+            failure(TrainError::Io { action: "create", path: args.out.clone(), source })
+        })?;
+        args.encoder.recipe(Some((&args.out, args.resume)))
     };
-    if let Some(found) =
-        args.blend.choose(&log, &options, args.linear.decay_is_given()).map_err(evaluation)?
-    {
-        let [_, ndcg10] = found.ndcg10;
-        options.parameters = found.parameters;
-        options.card.metrics.insert("held_out_ndcg@10".to_owned(), ndcg10);
-    }
-    let mut progress = TrainProgress::default();
-    let trained = train(&log, &options, &mut |step| progress.tell(step));
+    let wants_encoder = args.encoder.is_asked_for();
+    let recipe = Recipe {
+        options: Options {
+            name: args.name.clone(),
+            parameters: Parameters {
+                knn: args.knn.parameters(),
+                together: args.together.parameters(),
+                trending: TrendingParameters { half_life_days: args.trending_half_life },
+                linear: args.linear.parameters(),
+                blend: args.blend.given(wants_encoder),
+                ..Parameters::default()
+            },
+            limits: args.linear.limits(),
+            card: Card { source, licence: args.licence.clone(), ..Card::default() },
+            created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        },
+        choose: args.blend.choose(&args.linear),
+        #[cfg(feature = "encoder")]
+        encoder,
+    };
+    let mut progress = FitProgress::default();
+    let fitted = fit(&log, &recipe, &mut |step| progress.tell(step));
     progress.finish();
-    let trained = trained.map_err(failure)?;
-    trained.save(&args.out).map_err(failure)?;
+    let Fitted { trained, encoder, .. } = fitted.map_err(evaluation)?;
+    trained.save(&args.out, encoder.as_ref()).map_err(failure)?;
     if args.json {
         return print_json(&trained.manifest);
     }
@@ -337,37 +326,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         args.out.display(),
         started.elapsed().as_secs_f64()
     ))
-}
-
-/// Progress of [`train`]: only the linear model takes long enough for a bar.
-#[derive(Debug, Default)]
-pub(super) struct TrainProgress {
-    linear: Option<Progress>,
-}
-
-impl TrainProgress {
-    pub(super) fn tell(&mut self, step: Step<'_>) {
-        match step {
-            Step::LinearPlan(plan) => tell_plan(plan),
-            Step::Linear { done, total } => {
-                let new = || Progress::new("linear model", total, Unit::Count);
-                self.linear.get_or_insert_with(new).set(done);
-            }
-            Step::Sessions | Step::Together | Step::Rankings => {}
-        }
-    }
-
-    pub(super) fn finish(self) {
-        if let Some(progress) = self.linear {
-            progress.finish();
-        }
-    }
-}
-
-/// Says on stderr what is going to be done: before it is, as it may take long and much memory.
-fn tell_plan(plan: &LinearPlan) {
-    // A closed stderr is no reason to stop the work.
-    let _ = writeln!(std::io::stderr(), "{plan}");
 }
 
 fn summary(trained: &Trained) -> Table {
@@ -393,8 +351,16 @@ fn summary(trained: &Trained) -> Table {
 fn evaluation(error: EvaluateError) -> Failure {
     match error {
         EvaluateError::Train(error) => failure(error),
+        #[cfg(feature = "encoder")]
+        EvaluateError::Learn(error) => learning(error),
         error => Failure::internal(error),
     }
+}
+
+#[cfg(feature = "encoder")]
+fn learning(error: LearnError) -> Failure {
+    let internal = matches!(error, LearnError::Unsaved(_) | LearnError::Weights(_) | LearnError::Tensors(_));
+    Failure::new(error, !internal)
 }
 
 /// Training fails for the input's sake, unless the system does.
@@ -428,7 +394,7 @@ fn parse_share(text: &str) -> Result<f32, String> {
     share.ok_or_else(|| "give a number above 0, at most 1".to_owned())
 }
 
-fn parse_dropout(text: &str) -> Result<f32, String> {
+pub(super) fn parse_dropout(text: &str) -> Result<f32, String> {
     let share = parse_weight(text).ok().filter(|value| *value < 1.0);
     share.ok_or_else(|| "give a number of at least 0 and below 1".to_owned())
 }

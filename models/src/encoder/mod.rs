@@ -8,10 +8,14 @@
 
 mod error;
 pub mod gguf;
+#[cfg(feature = "encoder")]
+pub mod learn;
 pub mod onnx;
 mod random;
 mod safetensors;
+mod sections;
 mod weights;
 
 pub use error::WeightsError;
+pub use sections::EncoderForms;
 pub use weights::{Layer, Weights};

@@ -21,6 +21,25 @@ impl Weights {
     }
 }
 
+#[cfg(feature = "encoder")]
+impl Weights {
+    /// Weights to begin a training with: gains of 1, and what a layer adds small at first, so that depth does not blow up
+    /// the residual stream (Radford et al., 2019).
+    pub(super) fn fresh(shape: &EncoderShape, seed: u64) -> Self {
+        let mut weights = Self::random(shape, seed);
+        let scale = 1.0 / (2.0 * shape.layers as f32).sqrt();
+        for layer in &mut weights.layers {
+            layer.attention_norm.fill(1.0);
+            layer.mlp_norm.fill(1.0);
+            for projection in [Projection::Output, Projection::Down] {
+                layer.projections[projection as usize].iter_mut().for_each(|weight| *weight *= scale);
+            }
+        }
+        weights.norm.fill(1.0);
+        weights
+    }
+}
+
 struct Draw(ChaCha8Rng);
 
 impl Draw {

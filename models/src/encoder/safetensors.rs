@@ -75,6 +75,10 @@ impl Weights {
     /// Where the weights do not fit their shape or are not finite.
     pub fn to_safetensors(&self) -> Result<Vec<u8>, WeightsError> {
         self.tensors().check()?;
+        write_sets(&[("", self)], HashMap::new())
+    }
+
+    fn named(&self) -> Vec<(String, Plain<'_>)> {
         let shape = &self.shape;
         let mut tensors = vec![
             (EMBEDDING.to_owned(), Plain::matrix(&self.embedding, [shape.items, shape.dim])),
@@ -91,9 +95,7 @@ impl Weights {
                 tensors.push((in_layer(at, part(projection)), matrix));
             }
         }
-        let json =
-            serde_json::to_string(shape).map_err(|source| WeightsError::Shape { key: SHAPE_KEY, source })?;
-        Ok(safetensors::serialize(tensors, Some(HashMap::from([(SHAPE_KEY.to_owned(), json)])))?)
+        tensors
     }
 
     /// Reads the bytes of a safetensors file.
@@ -101,39 +103,73 @@ impl Weights {
     /// # Errors
     /// As [`Self::load`].
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
-        let (_, metadata) = SafeTensors::read_metadata(bytes)?;
-        let json = metadata.metadata().as_ref().and_then(|metadata| metadata.get(SHAPE_KEY));
-        let json = json.ok_or(WeightsError::NoShape { key: SHAPE_KEY })?;
-        let shape: EncoderShape =
-            serde_json::from_str(json).map_err(|source| WeightsError::Shape { key: SHAPE_KEY, source })?;
-        shape.check().map_err(TensorError::from)?;
-        let tensors = SafeTensors::deserialize(bytes)?;
-        let mut reader = Reader { tensors: tensors.iter().collect() };
-        let embedding = reader.take(EMBEDDING, &[shape.items, shape.dim])?;
-        let output = match reader.tensors.contains_key(OUTPUT) {
-            true => Some(reader.take(OUTPUT, &[shape.items, shape.dim])?),
-            false => None,
-        };
-        let norm = reader.take(NORM, &[shape.dim])?;
-        let layers = (0..shape.layers).map(|at| reader.layer(at, &shape)).collect::<Result<_, _>>()?;
-        // The smallest name, so that the message does not depend on the order of a hash map.
-        if let Some(name) = reader.tensors.keys().min() {
-            return Err(WeightsError::Unknown { name: (*name).to_owned() });
-        }
-        let weights = Self { shape, embedding, output, layers, norm };
+        let ([weights], _) = read_sets(bytes, [""])?;
         weights.tensors().check()?;
         Ok(weights)
     }
 }
 
-/// Takes tensors out one by one; what is left at the end does not belong there.
-struct Reader<'a> {
-    tensors: HashMap<&'a str, safetensors::tensor::TensorView<'a>>,
+/// The bytes of a file with several sets of tensors of one shape, each under a prefix to its tensors' names, and further
+/// metadata.
+pub(super) fn write_sets(
+    sets: &[(&str, &Weights)],
+    mut metadata: HashMap<String, String>,
+) -> Result<Vec<u8>, WeightsError> {
+    let mut tensors = Vec::new();
+    for (prefix, weights) in sets {
+        tensors.extend(weights.named().into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
+        let json = serde_json::to_string(&weights.shape)
+            .map_err(|source| WeightsError::Shape { key: SHAPE_KEY, source })?;
+        metadata.insert(SHAPE_KEY.to_owned(), json);
+    }
+    Ok(safetensors::serialize(tensors, Some(metadata))?)
 }
 
-impl Reader<'_> {
+/// Reads what [`write_sets`] wrote: the sets under `prefixes`, and the metadata. Every tensor has its right size.
+pub(super) fn read_sets<const N: usize>(
+    bytes: &[u8],
+    prefixes: [&str; N],
+) -> Result<([Weights; N], HashMap<String, String>), WeightsError> {
+    let (_, metadata) = SafeTensors::read_metadata(bytes)?;
+    let metadata = metadata.metadata().clone().unwrap_or_default();
+    let json = metadata.get(SHAPE_KEY).ok_or(WeightsError::NoShape { key: SHAPE_KEY })?;
+    let shape: EncoderShape =
+        serde_json::from_str(json).map_err(|source| WeightsError::Shape { key: SHAPE_KEY, source })?;
+    shape.check().map_err(TensorError::from)?;
+    let tensors = SafeTensors::deserialize(bytes)?;
+    let mut tensors: HashMap<&str, _> = tensors.iter().collect();
+    let mut sets = Vec::with_capacity(N);
+    for prefix in prefixes {
+        sets.push(Reader { tensors: &mut tensors, prefix }.weights(&shape)?);
+    }
+    // The smallest name, so that the message does not depend on the order of a hash map.
+    if let Some(name) = tensors.keys().min() {
+        return Err(WeightsError::Unknown { name: (*name).to_owned() });
+    }
+    let Ok(sets) = sets.try_into() else { unreachable!("one set a prefix") };
+    Ok((sets, metadata))
+}
+
+/// Takes tensors out one by one; what is left at the end does not belong there.
+struct Reader<'a, 'b> {
+    tensors: &'b mut HashMap<&'a str, safetensors::tensor::TensorView<'a>>,
+    prefix: &'b str,
+}
+
+impl Reader<'_, '_> {
+    fn weights(&mut self, shape: &EncoderShape) -> Result<Weights, WeightsError> {
+        let embedding = self.take(EMBEDDING, &[shape.items, shape.dim])?;
+        let output = match self.tensors.contains_key(format!("{}{OUTPUT}", self.prefix).as_str()) {
+            true => Some(self.take(OUTPUT, &[shape.items, shape.dim])?),
+            false => None,
+        };
+        let norm = self.take(NORM, &[shape.dim])?;
+        let layers = (0..shape.layers).map(|at| self.layer(at, shape)).collect::<Result<_, _>>()?;
+        Ok(Weights { shape: shape.clone(), embedding, output, layers, norm })
+    }
+
     fn take(&mut self, name: &str, expected: &[usize]) -> Result<Vec<f32>, WeightsError> {
-        let name = || name.to_owned();
+        let name = || format!("{}{name}", self.prefix);
         let tensor =
             self.tensors.remove(name().as_str()).ok_or_else(|| WeightsError::Missing { name: name() })?;
         if tensor.dtype() != Dtype::F32 {

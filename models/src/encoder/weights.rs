@@ -58,6 +58,18 @@ impl Weights {
         }
     }
 
+    /// Every tensor but the item vectors, in a fixed order: layer by layer both norms and the matrices, then the last norm.
+    #[cfg(feature = "encoder")]
+    pub(super) fn layer_tensors_mut(&mut self) -> Vec<&mut Vec<f32>> {
+        let mut tensors = Vec::with_capacity(self.layers.len() * 9 + 1);
+        for Layer { attention_norm, mlp_norm, projections } in &mut self.layers {
+            tensors.extend([attention_norm, mlp_norm]);
+            tensors.extend(projections);
+        }
+        tensors.push(&mut self.norm);
+        tensors
+    }
+
     /// The body of section `endcap.encoder.weights`, for the built-in executor.
     ///
     /// # Errors

@@ -95,7 +95,7 @@ pub(super) struct TransitionsRanker<'a> {
 }
 
 impl Ranker for TransitionsRanker<'_> {
-    fn rank(&mut self, case: &Case, n: usize, list: &mut Vec<ItemIx>) {
+    fn rank(&mut self, _: usize, case: &Case, n: usize, list: &mut Vec<ItemIx>) {
         self.scores.reset(self.transitions.next.len());
         for (place, &item) in (1_u8..).zip(case.history.iter().rev().take(Transitions::GAPS)) {
             for &(to, share) in &self.transitions.next[item as usize] {
@@ -117,7 +117,7 @@ pub(super) struct MarkovRanker<'a> {
 }
 
 impl Ranker for MarkovRanker<'_> {
-    fn rank(&mut self, case: &Case, n: usize, list: &mut Vec<ItemIx>) {
+    fn rank(&mut self, _: usize, case: &Case, n: usize, list: &mut Vec<ItemIx>) {
         if let Some(&last) = case.history.last() {
             list.extend(self.markov.next[last as usize].iter().take(n));
         }
@@ -137,7 +137,7 @@ impl<'a> RepeatLast<'a> {
 }
 
 impl Ranker for RepeatLast<'_> {
-    fn rank(&mut self, case: &Case, n: usize, list: &mut Vec<ItemIx>) {
+    fn rank(&mut self, _: usize, case: &Case, n: usize, list: &mut Vec<ItemIx>) {
         let mut bought: HashMap<ItemIx, u32> = HashMap::new();
         for &item in &case.history {
             *bought.entry(item).or_default() += 1;

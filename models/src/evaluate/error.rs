@@ -31,6 +31,10 @@ pub enum EvaluateError {
     /// Training failed.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// An encoder could not be learned.
+    #[cfg(feature = "encoder")]
+    #[error(transparent)]
+    Learn(#[from] crate::encoder::learn::LearnError),
     /// A figure is not what was expected.
     #[error("{metric} on {split} is {found:.4}, expected {expected:.4} within {tolerance}")]
     Unexpected {

@@ -57,7 +57,7 @@ impl<'a> ExactRanker<'a> {
 }
 
 impl Ranker for ExactRanker<'_> {
-    fn rank(&mut self, case: &Case, n: usize, list: &mut Vec<ItemIx>) {
+    fn rank(&mut self, _: usize, case: &Case, n: usize, list: &mut Vec<ItemIx>) {
         let Some(Exact { rows, params }) = self.exact else { return };
         let newest = &case.history[case.history.len().saturating_sub(params.history as usize)..];
         self.sums.clear();
@@ -92,7 +92,7 @@ impl<'a> EaseRanker<'a> {
 }
 
 impl Ranker for EaseRanker<'_> {
-    fn rank(&mut self, case: &Case, n: usize, list: &mut Vec<ItemIx>) {
+    fn rank(&mut self, _: usize, case: &Case, n: usize, list: &mut Vec<ItemIx>) {
         let Some(model) = self.model else { return };
         let mut history = case.history.clone();
         history.sort_unstable();

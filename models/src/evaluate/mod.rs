@@ -6,15 +6,18 @@
 mod baseline;
 mod blend;
 mod error;
+mod held_out;
 mod linear;
 mod metrics;
 pub mod protocol;
 mod ranker;
 mod run;
+mod sequence;
 mod tune;
 
 pub use blend::{TunedBlend, tune_blend};
 pub use error::EvaluateError;
+pub use held_out::HeldOut;
 pub use linear::EASE_LAMBDA;
 pub use metrics::{CUTOFFS, Figures, Metrics};
 pub use protocol::{Case, Protocol, Split, Task};

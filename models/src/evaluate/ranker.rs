@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Case;
 use super::baseline::{Markov, RepeatLast, Transitions};
 use super::linear::{EaseRanker, Exact, ExactRanker};
+use super::sequence::{Proposals, Sequence};
 use crate::train::Dense;
 
 /// A line of the table.
@@ -20,6 +21,8 @@ pub enum Method {
     LinearExact,
     /// EASE with all its weights, over the whole history, nothing masked.
     Ease,
+    /// The sequence encoder as served by the built-in executor, without fallback; where the model has one.
+    Sequence,
     /// Session kNN as served, without fallback.
     Knn,
     /// Co-occurrence (item-kNN) as served, without fallback.
@@ -38,10 +41,11 @@ pub enum Method {
 
 impl Method {
     /// Every line, in the order of the table.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Linear,
         Self::LinearExact,
         Self::Ease,
+        Self::Sequence,
         Self::Knn,
         Self::Together,
         Self::Personal,
@@ -57,6 +61,7 @@ impl Method {
             Self::Linear => "linear",
             Self::LinearExact => "linear-exact",
             Self::Ease => "ease",
+            Self::Sequence => "sequence",
             Self::Knn => "knn",
             Self::Together => "together",
             Self::Personal => "personal",
@@ -70,8 +75,8 @@ impl Method {
 
 /// Ranks items for a case; one per thread.
 pub(super) trait Ranker {
-    /// Leaves at most `n` items in `list`, best first.
-    fn rank(&mut self, case: &Case, n: usize, list: &mut Vec<ItemIx>);
+    /// Leaves at most `n` items in `list`, best first. `at` is the number of the case among those that are asked.
+    fn rank(&mut self, at: usize, case: &Case, n: usize, list: &mut Vec<ItemIx>);
 }
 
 /// What a ranker is made from.
@@ -84,15 +89,19 @@ pub(super) struct Parts<'a> {
     pub(super) exact: Option<&'a Exact>,
     /// Where [`Method::Ease`] is asked for.
     pub(super) ease: Option<&'a Dense>,
+    /// What the encoder says of each case, where that is known before.
+    pub(super) proposals: Option<&'a Proposals>,
 }
 
 impl<'a> Parts<'a> {
     pub(super) fn ranker(&self, method: Method) -> Box<dyn Ranker + 'a> {
         let served = |strategy, fallback| -> Box<dyn Ranker + 'a> {
+            let asks = matches!(strategy, Strategy::Sequence | Strategy::Personal);
             Box::new(Served {
                 engine: Engine::new(self.model),
                 strategy,
                 fallback,
+                sequence: if asks { Sequence::new(self.model, self.proposals) } else { None },
                 scratch: Scratch::default(),
                 found: Vec::new(),
             })
@@ -101,6 +110,7 @@ impl<'a> Parts<'a> {
             Method::Linear => served(Strategy::Linear, false),
             Method::LinearExact => Box::new(ExactRanker::new(self.exact)),
             Method::Ease => Box::new(EaseRanker::new(self.ease)),
+            Method::Sequence => served(Strategy::Sequence, false),
             Method::Knn => served(Strategy::Session, false),
             Method::Together => served(Strategy::Together, false),
             Method::Personal => served(Strategy::Personal, true),
@@ -117,17 +127,20 @@ struct Served<'a> {
     engine: Engine<'a>,
     strategy: Strategy,
     fallback: bool,
+    /// Where the strategy asks it.
+    sequence: Option<Sequence<'a>>,
     scratch: Scratch,
     found: Vec<Recommendation>,
 }
 
 impl Ranker for Served<'_> {
-    fn rank(&mut self, case: &Case, n: usize, list: &mut Vec<ItemIx>) {
+    fn rank(&mut self, at: usize, case: &Case, n: usize, list: &mut Vec<ItemIx>) {
         self.found.clear();
         let request = Request {
             n,
             strategy: self.strategy,
             history: &case.history,
+            sequence: self.sequence.as_mut().and_then(|sequence| sequence.logits(at, &case.history)),
             repeat: true,
             fallback: self.fallback,
             ..Request::default()

@@ -72,6 +72,7 @@ pub fn evaluate(
         popularity: &popularity,
         exact: exact.as_ref(),
         ease: ease.as_ref(),
+        proposals: None,
     };
     let rank_all = |method: Method| {
         let begin = Instant::now();
@@ -88,13 +89,14 @@ pub(super) fn measure(parts: &Parts<'_>, cases: &[Case], method: Method, weights
     std::thread::scope(|scope| {
         let workers: Vec<_> = cases
             .chunks(share)
-            .map(|chunk| {
+            .enumerate()
+            .map(|(number, chunk)| {
                 scope.spawn(move || {
                     let mut ranker = parts.ranker(method);
                     let (mut metrics, mut list) = (Metrics::default(), Vec::new());
-                    for case in chunk {
+                    for (at, case) in (number * share..).zip(chunk) {
                         list.clear();
-                        ranker.rank(case, longest, &mut list);
+                        ranker.rank(at, case, longest, &mut list);
                         metrics.add(case, &list, weights);
                     }
                     metrics

@@ -6,9 +6,12 @@ use endcap_core::AlignedBytes;
 use endcap_core::format::{Manifest, Model, Verify, section, write_model};
 
 use super::TrainError;
+use crate::encoder::Weights;
 
 /// The manifest without digests, as JSON.
 const MANIFEST_FILE: &str = "manifest.json";
+/// Weights of the encoder, where one was trained.
+const ENCODER_FILE: &str = "encoder.safetensors";
 /// Sections that `train` makes, in file order.
 const SECTIONS: [&str; 5] =
     [section::ITEMS, section::SESSIONS, section::TOGETHER, section::LINEAR, section::RANKINGS];
@@ -42,11 +45,12 @@ impl Trained {
         Ok(Model::open(AlignedBytes::copy_from(&bytes), Verify::Fast)?)
     }
 
-    /// Writes the folder, the manifest last: a folder without one is not taken for trained.
+    /// Writes the folder, the manifest last: a folder without one is not taken for trained. The encoder is kept as weights,
+    /// from which [`Self::add_encoder`] makes its sections when packing.
     ///
     /// # Errors
     /// Where a file cannot be written.
-    pub fn save(&self, folder: &Path) -> Result<(), TrainError> {
+    pub fn save(&self, folder: &Path, encoder: Option<&Weights>) -> Result<(), TrainError> {
         let io = |action, path: &Path| {
             let path = path.to_owned();
             move |source| TrainError::Io { action, path, source }
@@ -60,18 +64,23 @@ impl Trained {
             let path = folder.join(name);
             std::fs::write(&path, body).map_err(io("write", &path))?;
         }
-        std::fs::write(&manifest, serde_json::to_vec_pretty(&self.manifest)?).map_err(io("write", &manifest))
+        if let Some(encoder) = encoder {
+            encoder.save(&folder.join(ENCODER_FILE)).map_err(|error| TrainError::Encoder(error.to_string()))?;
+        }
+        let mut described = self.manifest.clone();
+        described.parameters.encoder = encoder.map(|encoder| encoder.shape.clone());
+        std::fs::write(&manifest, serde_json::to_vec_pretty(&described)?).map_err(io("write", &manifest))
     }
 
-    /// Reads a folder written by [`Self::save`].
+    /// Reads a folder written by [`Self::save`], and the encoder that was trained with it, if there was one.
     ///
     /// # Errors
     /// [`TrainError::NotTrained`] where a file is missing or not what `train` writes.
-    pub fn load(folder: &Path) -> Result<Self, TrainError> {
+    pub fn load(folder: &Path) -> Result<(Self, Option<Weights>), TrainError> {
         let not = |reason: String| TrainError::NotTrained { path: folder.to_owned(), reason };
         let json = std::fs::read(folder.join(MANIFEST_FILE))
             .map_err(|error| not(format!("{MANIFEST_FILE}: {error}")))?;
-        let manifest: Manifest =
+        let mut manifest: Manifest =
             serde_json::from_slice(&json).map_err(|error| not(format!("{MANIFEST_FILE}: {error}")))?;
         let mut bodies = Vec::new();
         for name in SECTIONS {
@@ -84,6 +93,10 @@ impl Trained {
                 std::fs::read(folder.join(name)).map_err(|error| not(format!("{name}: {error}")))?,
             ));
         }
-        Ok(Self { manifest, bodies })
+        let encoder = match manifest.parameters.encoder.take() {
+            Some(_) => Some(Weights::load(&folder.join(ENCODER_FILE)).map_err(|error| not(error.to_string()))?),
+            None => None,
+        };
+        Ok((Self { manifest, bodies }, encoder))
     }
 }

@@ -42,6 +42,9 @@ pub enum TrainError {
         /// Bytes allowed.
         limit: u64,
     },
+    /// An encoder that does not belong to the model.
+    #[error("{0}")]
+    Encoder(String),
     /// More distinct items, sessions or users than 32 bits can number.
     #[error("more than 4 billion distinct {what}: train on a part of the log")]
     TooMany {

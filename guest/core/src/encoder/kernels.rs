@@ -214,7 +214,7 @@ pub(super) fn softmax(scores: &mut [f32], live: usize, scale: f32) {
 /// for the Elementary Functions, 1980); `e^r` by its Taylor series to the seventh power, whose rest is below
 /// 6e-9; `2^n` by its bits.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub fn exp(x: f32) -> f32 {
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     const LIMIT: f32 = 87.0;

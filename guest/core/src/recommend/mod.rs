@@ -28,7 +28,7 @@ pub const MAX_HISTORY: usize = 50;
 /// Items of a history among which the reason "together with" is looked for.
 const ANCHORS: usize = 10;
 /// Items that a sequence encoder proposes: those that it scores lower have never made a list of 100.
-const SEQUENCE_CANDIDATES: usize = 200;
+pub const SEQUENCE_CANDIDATES: usize = 200;
 /// Items that a ranker sees: the best of all sources. A list has at most 100.
 pub const MAX_SHORTLIST: usize = 200;
 /// Factor between the last scored item and the best of a fallback: a fill is never as good as a find.

@@ -1,0 +1,70 @@
+//! What can stop an encoder's training.
+
+use std::path::PathBuf;
+
+use crate::encoder::WeightsError;
+use crate::staging::StagingError;
+
+/// Why there are no weights.
+#[derive(Debug, thiserror::Error)]
+pub enum LearnError {
+    /// An option out of its range.
+    #[error("the encoder's {0}; `endcap-model train --help` has the ranges")]
+    Option(String),
+    /// No sequence of two items.
+    #[error(
+        "too few events to train an encoder on: {sequences} sequences of two or more items, {questions} held-out questions; \
+         leave --encoder out, or import a log that covers more visits"
+    )]
+    TooFew {
+        /// Sequences that something could be learned from.
+        sequences: usize,
+        /// Questions to stop by.
+        questions: usize,
+    },
+    /// A loss that is infinite or no number.
+    #[error(
+        "the encoder's loss is {loss} at step {step} (pass {pass}): the step size is too large for this log; {kept}give a \
+         smaller --encoder-learning-rate than {learning_rate}"
+    )]
+    NotFinite {
+        /// The loss.
+        loss: f64,
+        /// Steps done before.
+        step: u64,
+        /// The pass, from 1.
+        pass: usize,
+        /// Step size.
+        learning_rate: f32,
+        /// Which checkpoint is still good, as a part of the sentence; empty where there is none.
+        kept: String,
+    },
+    /// The checkpoint is of another log, or of other options.
+    #[error(
+        "{} was written with other {what}, so it cannot be taken up again; give what it was begun with, or leave \
+         --resume out to begin anew", path.display()
+    )]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// `data` or `options`.
+        what: &'static str,
+    },
+    /// A checkpoint that cannot be read.
+    #[error("{} cannot be taken up again: {reason}; leave --resume out to begin anew", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A checkpoint that cannot be written.
+    #[error("no checkpoint could be written: {0}")]
+    Unsaved(#[from] StagingError),
+    /// Weights that cannot be read or written.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The tensor library refused: a mistake here, or no memory.
+    #[error("the encoder's tensors: {0}")]
+    Tensors(#[from] candle_core::Error),
+}

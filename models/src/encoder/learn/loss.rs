@@ -1,0 +1,209 @@
+//! Softmax cross-entropy over item vectors, with its gradient, a tile of positions at a time.
+//!
+//! The logits of a batch would be its largest tensor by far (4,096 positions and 10,000 items are 160 MB, several times over
+//! with what a chain of plain operations keeps for the way back), and all that is needed of them is a sum a row. So they
+//! are made for a few positions, turned into gradients while they are in the cache, and forgotten.
+
+use endcap_core::encoder::exp;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+
+/// Positions of a tile: with some thousand candidates their logits stay within the second cache.
+const TILE: usize = 64;
+
+/// Vectors of the items that a batch touches, `[rows x dim]`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Table<'a> {
+    pub(super) values: &'a [f32],
+    pub(super) dim: usize,
+}
+
+impl Table<'_> {
+    /// Vectors of `places`, end to end.
+    pub(super) fn gather(&self, places: &[u32]) -> Vec<f32> {
+        places.iter().flat_map(|&place| &self.values[place as usize * self.dim..][..self.dim]).copied().collect()
+    }
+}
+
+/// Adds `rows` to those of `table` at `places`.
+pub(super) fn scatter(table: &mut [f32], dim: usize, places: &[u32], rows: &[f32]) {
+    for (&place, row) in places.iter().zip(rows.chunks_exact(dim)) {
+        for (sum, value) in table[place as usize * dim..][..dim].iter_mut().zip(row) {
+            *sum += value;
+        }
+    }
+}
+
+/// What takes part in the softmax beside a position's target.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Against<'a> {
+    /// Every row of the table.
+    All,
+    /// Rows that were drawn; one that was drawn twice stands twice. Beside each the logarithm of how often it was expected.
+    Drawn(&'a [u32], &'a [f32]),
+}
+
+/// Summed cross-entropy of some positions, and its gradient.
+pub(super) struct Loss {
+    /// Nats.
+    pub(super) sum: f64,
+    /// By user vectors, `[positions x dim]`.
+    pub(super) users: Vec<f32>,
+    /// By rows of the table, `[rows x dim]`.
+    pub(super) table: Vec<f32>,
+}
+
+/// Cross-entropy of `users` `[positions x dim]` over their targets, which are rows of `table`.
+///
+/// A position's partition function is exp(its target's score) plus, over all candidates but the target, exp(score -
+/// correction): the full softmax where every row is a candidate and there are no corrections, and an estimate of it
+/// without bias where candidates are drawn and corrected by the logarithm of how often each is expected (sampled softmax
+/// with logQ correction: Bengio and Senecal, 2008).
+pub(super) fn cross_entropy(users: &[f32], targets: &[u32], table: Table<'_>, against: Against<'_>) -> Loss {
+    let dim = table.dim;
+    let gathered;
+    let candidates = match against {
+        Against::All => table.values,
+        Against::Drawn(places, _) => {
+            gathered = table.gather(places);
+            &gathered
+        }
+    };
+    let count = candidates.len() / dim;
+    let mut of_candidates = vec![0.0; candidates.len()];
+    let mut of_users = vec![0.0; users.len()];
+    let mut of_wanted = vec![0.0; users.len()];
+    let wanted = table.gather(targets);
+    let mut tile = vec![0.0; TILE * count];
+    let mut scaled = vec![0.0; TILE * dim];
+    let candidates = matrix(candidates, count, dim);
+    let mut sum = 0.0;
+    let chunks = users.chunks(TILE * dim).zip(wanted.chunks(TILE * dim)).zip(targets.chunks(TILE));
+    let out = of_users.chunks_mut(TILE * dim).zip(of_wanted.chunks_mut(TILE * dim));
+    for (((users, wanted), targets), (of_users, of_wanted)) in chunks.zip(out) {
+        let rows = targets.len();
+        let logits = &mut tile[..rows * count];
+        matmul(
+            MatMut::from_row_major_slice_mut(&mut *logits, rows, count),
+            Accum::Replace,
+            matrix(users, rows, dim),
+            candidates.transpose(),
+            1.0,
+            Par::Seq,
+        );
+        // Shares are left without their common factor, which goes into the narrower matrices instead.
+        let (mut factors, mut shares) = ([0.0; TILE], [0.0; TILE]);
+        let each = users.chunks(dim).zip(wanted.chunks(dim)).zip(of_wanted.chunks_mut(dim)).zip(targets);
+        for (at, (((user, wanted), of_wanted), &target)) in each.enumerate() {
+            let score: f32 = user.iter().zip(wanted).map(|(a, b)| a * b).sum();
+            let row = row(&mut logits[at * count..][..count], score, target, against);
+            sum += f64::from(row.loss);
+            for (out, user) in of_wanted.iter_mut().zip(user) {
+                *out = (row.share - 1.0) * user;
+            }
+            for (out, user) in scaled[at * dim..][..dim].iter_mut().zip(user) {
+                *out = row.factor * user;
+            }
+            (factors[at], shares[at]) = (row.factor, row.share);
+        }
+        matmul(
+            MatMut::from_row_major_slice_mut(&mut *of_users, rows, dim),
+            Accum::Replace,
+            matrix(logits, rows, count),
+            candidates,
+            1.0,
+            Par::Seq,
+        );
+        let each = of_users.chunks_mut(dim).zip(wanted.chunks(dim)).zip(factors).zip(shares);
+        for (((of_user, wanted), factor), share) in each {
+            for (out, wanted) in of_user.iter_mut().zip(wanted) {
+                *out = *out * factor + (share - 1.0) * wanted;
+            }
+        }
+        matmul(
+            MatMut::from_row_major_slice_mut(&mut of_candidates, count, dim),
+            Accum::Add,
+            matrix(logits, rows, count).transpose(),
+            matrix(&scaled[..rows * dim], rows, dim),
+            1.0,
+            Par::Seq,
+        );
+    }
+    let mut of_table = match against {
+        Against::All => of_candidates,
+        Against::Drawn(places, _) => {
+            let mut of_table = vec![0.0; table.values.len()];
+            scatter(&mut of_table, dim, places, &of_candidates);
+            of_table
+        }
+    };
+    scatter(&mut of_table, dim, targets, &of_wanted);
+    Loss { sum, users: of_users, table: of_table }
+}
+
+/// A position's part.
+struct Row {
+    /// Cross-entropy.
+    loss: f32,
+    /// What makes shares of the exponentials that are left where logits were.
+    factor: f32,
+    /// The target's share.
+    share: f32,
+}
+
+/// Turns a row of logits into shares of the partition function, up to a factor.
+fn row(logits: &mut [f32], score: f32, target: u32, against: Against<'_>) -> Row {
+    // The target counts once, by its own score.
+    match against {
+        Against::All => logits[target as usize] = f32::NEG_INFINITY,
+        Against::Drawn(places, corrections) => {
+            for ((logit, correction), &place) in logits.iter_mut().zip(corrections).zip(places) {
+                *logit = if place == target { f32::NEG_INFINITY } else { *logit - correction };
+            }
+        }
+    }
+    let largest = largest(logits);
+    let largest = if score > largest { score } else { largest };
+    let others = exponentials(logits, largest);
+    let own = exp(score - largest);
+    let sum = others + own;
+    Row { loss: sum.ln() - (score - largest), factor: 1.0 / sum, share: own / sum }
+}
+
+fn matrix(values: &[f32], rows: usize, columns: usize) -> MatRef<'_, f32> {
+    MatRef::from_row_major_slice(values, rows, columns)
+}
+
+/// Numbers side by side, as wide as two vector registers: sums and maxima are taken in as many, and the compiler finds
+/// vector code.
+const LANES: usize = 16;
+
+fn largest(values: &[f32]) -> f32 {
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let greater = |a: f32, b: f32| if b > a { b } else { a };
+    let mut largest = [f32::NEG_INFINITY; LANES];
+    for chunk in chunks {
+        for lane in 0..LANES {
+            largest[lane] = greater(largest[lane], chunk[lane]);
+        }
+    }
+    largest.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, greater)
+}
+
+/// `values = exp(values - largest)`, and their sum.
+fn exponentials(values: &mut [f32], largest: f32) -> f32 {
+    let (chunks, rest) = values.as_chunks_mut::<LANES>();
+    let mut sums = [0.0; LANES];
+    for chunk in chunks {
+        for lane in 0..LANES {
+            chunk[lane] = exp(chunk[lane] - largest);
+            sums[lane] += chunk[lane];
+        }
+    }
+    let mut sum: f32 = sums.into_iter().sum();
+    for value in rest {
+        *value = exp(*value - largest);
+        sum += *value;
+    }
+    sum
+}

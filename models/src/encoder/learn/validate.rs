@@ -1,0 +1,93 @@
+//! How well weights answer held-out questions.
+
+use candle_core::{Device, Result, Tensor};
+use endcap_core::topn::TopN;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use rayon::prelude::*;
+
+use super::graph::{Dropout, Leaves, Tables, hidden, leaf};
+use super::sequences::chance;
+use crate::encoder::Weights;
+use crate::evaluate::{Case, Metrics};
+
+/// Histories that are read at once.
+const AT_ONCE: usize = 64;
+/// Items that are listed.
+const LIST: usize = 10;
+/// Index of cut-off 10.
+const AT_10: usize = 1;
+
+/// Mean NDCG@10 over `cases`, whose histories are not empty; the whole catalogue is ranked but for a history's newest item,
+/// which serving never returns.
+pub(super) fn ndcg10(weights: &Weights, tables: &Tables, cases: &[Case]) -> Result<f64> {
+    let leaves = Leaves::new(weights, false)?;
+    let table = leaf(&weights.embedding, (weights.shape.items, weights.shape.dim), false)?;
+    let mut order: Vec<&Case> = cases.iter().collect();
+    // Similar lengths together; sorting is stable, so sums come in the same order every time.
+    order.sort_by_key(|case| case.history.len());
+    let parts: Vec<Result<Metrics>> = order
+        .par_chunks(AT_ONCE)
+        .map(|cases| {
+            let users = users(weights, &leaves, &table, tables, cases)?;
+            Ok(rank(weights, &users, cases))
+        })
+        .collect();
+    let mut total = Metrics::default();
+    for part in parts {
+        total.merge(part?);
+    }
+    Ok(total.figures(weights.shape.items).ndcg[AT_10])
+}
+
+/// User vectors, `[cases x dim]`.
+fn users(
+    weights: &Weights,
+    leaves: &Leaves,
+    table: &Tensor,
+    tables: &Tables,
+    cases: &[&Case],
+) -> Result<Vec<f32>> {
+    let shape = &weights.shape;
+    let newest = |case: &Case| case.history.len().saturating_sub(shape.max_len);
+    let length = cases.iter().map(|case| case.history.len() - newest(case)).max().unwrap_or(0);
+    let (mut read, mut last) = (Vec::new(), Vec::new());
+    for (at, case) in cases.iter().enumerate() {
+        let history = &case.history[newest(case)..];
+        read.extend_from_slice(history);
+        read.extend(std::iter::repeat_n(history[0], length - history.len()));
+        last.push((at * length + history.len() - 1) as u32);
+    }
+    let x = table.index_select(&Tensor::new(read, &Device::Cpu)?, 0)?;
+    // Nothing is drawn where nothing is taken away.
+    let mut dropout = Dropout { share: 0.0, chance: &mut chance(0, 0, 0) };
+    let states = hidden(leaves, shape, tables, x, [cases.len(), length], &mut dropout)?;
+    states.index_select(&Tensor::new(last, &Device::Cpu)?, 0)?.flatten_all()?.to_vec1()
+}
+
+fn rank(weights: &Weights, users: &[f32], cases: &[&Case]) -> Metrics {
+    let (items, dim) = (weights.shape.items, weights.shape.dim);
+    let mut scores = vec![0.0; cases.len() * items];
+    matmul(
+        MatMut::from_row_major_slice_mut(&mut scores, cases.len(), items),
+        Accum::Replace,
+        MatRef::from_row_major_slice(users, cases.len(), dim),
+        MatRef::from_row_major_slice(&weights.embedding, items, dim).transpose(),
+        1.0,
+        Par::Seq,
+    );
+    let (mut metrics, mut top) = (Metrics::default(), TopN::default());
+    let popularity = vec![0.0; items];
+    for (case, scores) in cases.iter().zip(scores.chunks_exact(items)) {
+        top.reset(LIST);
+        let newest = case.history.last();
+        for (item, &score) in (0..).zip(scores) {
+            if top.admits(score) && Some(&item) != newest {
+                top.push(score, item);
+            }
+        }
+        let list: Vec<_> = top.finish().iter().map(|&(_, item)| item).collect();
+        metrics.add(case, &list, &popularity);
+    }
+    metrics
+}

@@ -1,0 +1,88 @@
+//! A shop's own newest sessions, kept back to choose by: weights of the personal list, and when an encoder has learned enough.
+
+use endcap_core::ItemIx;
+
+use super::protocol::Case;
+use crate::train::Log;
+
+/// A log without its newest tenth, and questions about that.
+#[derive(Debug, Clone)]
+pub struct HeldOut {
+    /// What may be learned from; items are numbered as in the whole log.
+    pub before: Log,
+    /// Questions, none with an empty history.
+    pub cases: Vec<Case>,
+}
+
+/// Share of the sessions before those that are asked about.
+const ASKED_FROM: f64 = 0.9;
+/// With fewer questions the choice would be one of chance.
+const LEAST_CASES: usize = 300;
+/// Beyond these a search takes longer and finds the same.
+const MOST_CASES: usize = 3_000;
+/// Newest events that are trained on for the search: more only take memory, as weights are not many.
+const MOST_EVENTS: u64 = 5_000_000;
+/// Items of a history that anything looks at.
+const MAX_HISTORY: usize = 50;
+
+impl HeldOut {
+    /// Holds out the newest tenth of the sessions of `log`. `None` where that is too little to choose by.
+    pub fn of(log: &Log) -> Option<Self> {
+        let cut = (log.sessions.len() as f64 * ASKED_FROM) as usize;
+        let cases = cases(log, cut);
+        (cases.len() >= LEAST_CASES).then(|| Self { before: before(log, cut), cases })
+    }
+}
+
+/// The newest sessions before number `cut`, up to [`MOST_EVENTS`].
+fn before(log: &Log, cut: usize) -> Log {
+    let mut events = 0;
+    let newest = log.sessions[..cut].iter().rev().take_while(|session| {
+        events += session.clicks.len() as u64;
+        events <= MOST_EVENTS
+    });
+    let from = cut - newest.count();
+    let mut number = 0;
+    log.filtered(|_| {
+        number += 1;
+        (from + 1..=cut).contains(&number)
+    })
+}
+
+/// Of every session from number `cut` on: what comes next in its middle (the rest, where it has no order), and, of a user with earlier sessions, what it
+/// holds at all. Evenly thinned to [`MOST_CASES`].
+fn cases(log: &Log, cut: usize) -> Vec<Case> {
+    let mut histories: std::collections::HashMap<u32, Vec<ItemIx>> = std::collections::HashMap::new();
+    let mut cases = Vec::new();
+    for (number, session) in log.sessions.iter().enumerate() {
+        // With repeats: coming back to an item is an answer too.
+        let mut items: Vec<ItemIx> = session.clicks.iter().map(|click| click.item).collect();
+        // An invoice, all of one moment: its order is that of a file, and means nothing. Another one, always the same.
+        let unordered =
+            session.clicks.first().map(|click| click.time) == session.clicks.last().map(|click| click.time);
+        if unordered {
+            items.sort_by_key(|&item| (item ^ number as u32).wrapping_mul(0x9E37_79B1));
+        }
+        if number >= cut {
+            if let Some(earlier) = session.user.and_then(|user| histories.get(&user)) {
+                let history = earlier[earlier.len().saturating_sub(MAX_HISTORY)..].to_vec();
+                cases.push(Case { last_basket: history.len(), history, targets: session.distinct() });
+            }
+            if items.len() > 1 {
+                // Spread over the lengths without a source of chance: the same log, the same questions.
+                let at = 1 + number % (items.len() - 1);
+                let history = items[at.saturating_sub(MAX_HISTORY)..at].to_vec();
+                let targets = if unordered { items[at..].to_vec() } else { vec![items[at]] };
+                cases.push(Case { last_basket: history.len(), history, targets });
+            }
+        }
+        if let Some(user) = session.user {
+            let history = histories.entry(user).or_default();
+            history.extend(items);
+            history.drain(..history.len().saturating_sub(MAX_HISTORY));
+        }
+    }
+    let step = cases.len().div_ceil(MOST_CASES).max(1);
+    cases.into_iter().step_by(step).collect()
+}
+

@@ -1,0 +1,158 @@
+//! From a log to a whole model: what is chosen on a shop's newest sessions, and then trained on all of them.
+
+#[cfg(feature = "encoder")]
+use crate::encoder::learn::{self, Checkpoints, EncoderOptions, LearnStep, Learned, Until};
+use crate::encoder::{EncoderForms, Weights};
+use crate::evaluate::{EvaluateError, HeldOut, TunedBlend, tune_blend};
+use crate::train::{Log, Options, Step, Trained, train};
+
+/// What to make.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// Sources and their parameters.
+    pub options: Options,
+    /// Whether the weights of the personal list are chosen.
+    pub choose: bool,
+    /// The sequence encoder, if one is wanted.
+    #[cfg(feature = "encoder")]
+    pub encoder: Option<EncoderRecipe>,
+}
+
+/// How an encoder is learned.
+#[cfg(feature = "encoder")]
+#[derive(Debug, Clone)]
+pub struct EncoderRecipe {
+    /// Dimensions and training.
+    pub options: EncoderOptions,
+    /// Where both parts of its training keep their state, if anywhere.
+    pub checkpoints: Option<[Checkpoints; 2]>,
+}
+
+/// What was made.
+#[derive(Debug)]
+pub struct Fitted {
+    /// Sources, trained on the whole log, with the weights that were chosen. No section of the encoder is among them yet;
+    /// [`Self::with_encoder`] adds them.
+    pub trained: Trained,
+    /// The encoder, trained on the whole log.
+    pub encoder: Option<Weights>,
+    /// What was chosen, and by how much it is better.
+    pub chosen: Option<TunedBlend>,
+    /// How the encoder learned: on the part before the held-out sessions, then on everything.
+    #[cfg(feature = "encoder")]
+    pub learned: Option<[Learned; 2]>,
+}
+
+/// A step of [`fit`], for progress displays.
+#[derive(Debug)]
+pub enum FitStep<'a> {
+    /// The encoder learns from all but the newest sessions.
+    #[cfg(feature = "encoder")]
+    LearnBefore(LearnStep<'a>),
+    /// It learns from everything, as many passes as were right before.
+    #[cfg(feature = "encoder")]
+    LearnAll(LearnStep<'a>),
+    /// Weights are searched.
+    Choosing {
+        /// Settings tried.
+        tried: usize,
+        /// Settings that may be tried.
+        most: usize,
+    },
+    /// The search is over; `None` where the log is too small for one.
+    Chosen(Option<&'a TunedBlend>),
+    /// The sources are trained.
+    Train(Step<'a>),
+}
+
+impl Fitted {
+    /// The sources with the encoder's sections in these forms.
+    ///
+    /// # Errors
+    /// Where the encoder's weights do not fit.
+    pub fn with_encoder(&self, forms: &EncoderForms) -> Result<Trained, EvaluateError> {
+        let mut trained = self.trained.clone();
+        if let Some(encoder) = &self.encoder {
+            let weight = trained.manifest.parameters.blend.sequence;
+            trained.add_encoder(encoder, weight, forms)?;
+        }
+        Ok(trained)
+    }
+}
+
+/// Makes a model from `log` by `recipe`.
+///
+/// # Errors
+/// Where the log is too small, an option is out of its range, or a training fails.
+pub fn fit(
+    log: &Log,
+    recipe: &Recipe,
+    heard: &mut dyn FnMut(FitStep<'_>),
+) -> Result<Fitted, EvaluateError> {
+    let mut options = recipe.options.clone();
+    #[cfg(feature = "encoder")]
+    let wants_encoder = recipe.encoder.is_some();
+    #[cfg(not(feature = "encoder"))]
+    let wants_encoder = false;
+    let held = if recipe.choose || wants_encoder { HeldOut::of(log) } else { None };
+    #[cfg(feature = "encoder")]
+    let before = match &recipe.encoder {
+        Some(encoder) => Some(learn_before(held.as_ref(), encoder, heard)?),
+        None => None,
+    };
+    #[cfg(feature = "encoder")]
+    let encoder = before.as_ref().map(|learned| &learned.weights);
+    #[cfg(not(feature = "encoder"))]
+    let encoder: Option<&Weights> = None;
+    let mut chosen = None;
+    if recipe.choose {
+        if let Some(held) = &held {
+            chosen = tune_blend(held, &options, encoder, &mut |tried, most| {
+                heard(FitStep::Choosing { tried, most });
+            })?;
+        }
+        heard(FitStep::Chosen(chosen.as_ref()));
+        if let Some(chosen) = &chosen {
+            options.parameters = chosen.parameters.clone();
+            options.card.metrics.insert("held_out_ndcg@10".to_owned(), chosen.ndcg10[1]);
+        }
+    }
+    let trained = train(log, &options, &mut |step| heard(FitStep::Train(step)))?;
+    #[cfg(feature = "encoder")]
+    let learned = match (before, &recipe.encoder) {
+        (Some(before), Some(encoder)) => {
+            let rates = before.rates();
+            let checkpoints = encoder.checkpoints.as_ref().map(|[_, all]| all);
+            let all = learn::learn(log, Until::Rates(&rates), &encoder.options, checkpoints, &mut |step| {
+                heard(FitStep::LearnAll(step));
+            })?;
+            Some([before, all])
+        }
+        _ => None,
+    };
+    Ok(Fitted {
+        trained,
+        #[cfg(feature = "encoder")]
+        encoder: learned.as_ref().map(|[_, all]| all.weights.clone()),
+        #[cfg(not(feature = "encoder"))]
+        encoder: None,
+        chosen,
+        #[cfg(feature = "encoder")]
+        learned,
+    })
+}
+
+#[cfg(feature = "encoder")]
+fn learn_before(
+    held: Option<&HeldOut>,
+    encoder: &EncoderRecipe,
+    heard: &mut dyn FnMut(FitStep<'_>),
+) -> Result<Learned, EvaluateError> {
+    let Some(HeldOut { before, cases }) = held else {
+        return Err(learn::LearnError::TooFew { sequences: 0, questions: 0 }.into());
+    };
+    let checkpoints = encoder.checkpoints.as_ref().map(|[before, _]| before);
+    Ok(learn::learn(before, Until::Questions(cases), &encoder.options, checkpoints, &mut |step| {
+        heard(FitStep::LearnBefore(step));
+    })?)
+}
