@@ -3,7 +3,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-cluster image manifests policy-test monitoring-test e2e e2e-cluster guest component plugin host tools run demo test lint deny fuzz race bench bench-http bench-start bench-ratio bench-encoder bench-engines bench-calls vmis-check clean distclean
+.PHONY: help setup setup-tests setup-cluster image manifests policy-test monitoring-test e2e e2e-cluster guest component plugin host tools run demo test lint deny fuzz race bench bench-http bench-start bench-ratio bench-encoder bench-engines bench-calls vmis-check quality-online-retail clean distclean
 # Two cargos at once only wait for each other.
 .NOTPARALLEL:
 
@@ -98,6 +98,9 @@ bench-calls: setup plugin ## a call through the WasmEdge plugin against the nati
 
 vmis-check: setup ## accuracy of VMIS-kNN against the published figures (needs the data)
 	@scripts/bench.sh vmis
+
+quality-online-retail: setup ## trains on Online Retail's shuffled invoices, packs, and prints the table: means of 3 seeds (30 min; needs the data)
+	@scripts/bench.sh quality
 
 clean: ## remove what was built: target/ and dist/
 	rm -rf target dist

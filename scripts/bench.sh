@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bench.sh core|http|start|ratio|encoder|engines|calls|vmis: the benchmarks, programs of the crate endcap-benches (vmis: the
+# bench.sh core|http|start|ratio|encoder|engines|calls|vmis|quality: the benchmarks, programs of the crate endcap-benches (vmis: the
 # pipeline's own evaluation, against published figures).
 #
 # ARGS=...   handed to the program (for core: a filter on benchmark names)
@@ -58,5 +58,10 @@ case ${1:-} in
         exec "$ROOT/target/release/endcap-model" evaluate --protocol serenade --data "$ENDCAP_DATA/serenade" \
             --split valid,test --methods knn --expect-mrr20 valid=0.3197,test=0.3401 "${args[@]}"
         ;;
-    *) die "unknown benchmark '${1:-}'" "one of: core http start ratio encoder engines calls vmis" ;;
+    quality)
+        cargo build --release --locked -p endcap-models
+        exec "$ROOT/target/release/endcap-model" evaluate --protocol uci-shuffled \
+            --data "$ENDCAP_DATA/online_retail/unisrec_protocol/or_5core_shuffled_seed42.txt.gz" --encoder --seeds 3 "${args[@]}"
+        ;;
+    *) die "unknown benchmark '${1:-}'" "one of: core http start ratio encoder engines calls vmis quality" ;;
 esac

@@ -49,6 +49,8 @@ pub struct Recommender<C, S> {
     pub inference: Inference,
     scratch: Scratch,
     history: Vec<ItemIx>,
+    /// How many at its beginning are the user's, and not of the running visit.
+    earlier: usize,
     exclude: Vec<ItemIx>,
     found: Vec<Recommendation>,
 }
@@ -64,6 +66,7 @@ impl<C: Clock, S: EventStore> Recommender<C, S> {
             inference,
             scratch: Scratch::default(),
             history: Vec::new(),
+            earlier: 0,
             exclude: Vec::new(),
             found: Vec::new(),
         }
@@ -97,7 +100,7 @@ impl<C: Clock, S: EventStore> Recommender<C, S> {
         watch.stage(Stage::Decode, &self.clock, &mut self.metrics);
         self.gather_history(ask, unix_ms);
         watch.stage(Stage::History, &self.clock, &mut self.metrics);
-        let Self { clock, metrics, inference, scratch, history, exclude, found, .. } = self;
+        let Self { clock, metrics, inference, scratch, history, earlier, exclude, found, .. } = self;
         let wanted = matches!(ask.strategy, Strategy::Personal | Strategy::Sequence) && !history.is_empty();
         let mut failed = wanted && Part::ALL.into_iter().any(|part| inference.is_missing(part));
         let mut sequence = None;
@@ -112,6 +115,7 @@ impl<C: Clock, S: EventStore> Recommender<C, S> {
             n: ask.n,
             strategy: ask.strategy,
             history,
+            earlier: *earlier,
             sequence,
             exclude,
             repeat: ask.repeat,
@@ -153,22 +157,23 @@ impl<C: Clock, S: EventStore> Recommender<C, S> {
     /// An item that a later part repeats counts there only. Clients that report events and also send the
     /// running session would otherwise have every item twice among the few that are matched.
     fn gather_history(&mut self, ask: &Ask<'_, '_>, unix_ms: i64) {
-        let Self { history, exclude, store, .. } = self;
+        let Self { history, earlier, exclude, store, .. } = self;
         history.clear();
         exclude.clear();
         exclude.extend_from_slice(&ask.lists.exclude);
         if let Some(user) = &ask.user {
             store.recent(Owner::User(user), unix_ms, history, exclude);
         }
+        *earlier = history.len();
         if let Some(session) = &ask.session {
             let older = history.len();
             store.recent(Owner::Session(session), unix_ms, history, exclude);
-            forget_repeated(history, older);
+            *earlier = forget_repeated(history, older, *earlier);
         }
         let older = history.len();
         let items = &ask.lists.items;
         history.extend_from_slice(&items[items.len().saturating_sub(MAX_HISTORY)..]);
-        forget_repeated(history, older);
+        *earlier = forget_repeated(history, older, *earlier);
     }
 
     fn fallback(&self, strategy: Strategy, failed: bool) -> Option<Fallback> {
@@ -222,20 +227,22 @@ impl Watch {
     }
 }
 
-/// Drops from the first `older` entries those that stand behind them again.
-fn forget_repeated(history: &mut Vec<ItemIx>, older: usize) {
+/// Drops from the first `older` entries those that stand behind them again; how many are left of the first `earlier`.
+fn forget_repeated(history: &mut Vec<ItemIx>, older: usize, earlier: usize) -> usize {
     if older == 0 || older == history.len() {
-        return;
+        return earlier;
     }
-    let mut kept = 0;
+    let (mut kept, mut kept_earlier) = (0, 0);
     for at in 0..older {
         let item = history[at];
         if !history[older..].contains(&item) {
             history[kept] = item;
             kept += 1;
+            kept_earlier += usize::from(at < earlier);
         }
     }
     history.drain(kept..older);
+    kept_earlier
 }
 
 #[cfg(test)]
@@ -244,14 +251,15 @@ mod tests {
 
     #[test]
     fn a_repeated_item_counts_where_it_is_newest() {
-        let check = |mut history: Vec<ItemIx>, older, expected: &[ItemIx]| {
-            forget_repeated(&mut history, older);
+        let check = |mut history: Vec<ItemIx>, older, earlier, expected: &[ItemIx], left| {
+            assert_eq!(forget_repeated(&mut history, older, earlier), left);
             assert_eq!(history, expected);
         };
-        check(vec![1, 2, 3, 2, 4, 4], 3, &[1, 3, 2, 4, 4]);
-        check(vec![1, 2], 2, &[1, 2]);
-        check(vec![1, 2], 0, &[1, 2]);
-        check(vec![1, 1, 1], 2, &[1]);
+        check(vec![1, 2, 3, 2, 4, 4], 3, 3, &[1, 3, 2, 4, 4], 2);
+        check(vec![1, 2, 3, 2, 4, 4], 3, 1, &[1, 3, 2, 4, 4], 1);
+        check(vec![1, 2], 2, 2, &[1, 2], 2);
+        check(vec![1, 2], 0, 0, &[1, 2], 0);
+        check(vec![1, 1, 1], 2, 1, &[1], 0);
     }
 
     #[test]

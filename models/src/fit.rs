@@ -84,11 +84,7 @@ impl Fitted {
 ///
 /// # Errors
 /// Where the log is too small, an option is out of its range, or a training fails.
-pub fn fit(
-    log: &Log,
-    recipe: &Recipe,
-    heard: &mut dyn FnMut(FitStep<'_>),
-) -> Result<Fitted, EvaluateError> {
+pub fn fit(log: &Log, recipe: &Recipe, heard: &mut dyn FnMut(FitStep<'_>)) -> Result<Fitted, EvaluateError> {
     let mut options = recipe.options.clone();
     #[cfg(feature = "encoder")]
     let wants_encoder = recipe.encoder.is_some();

@@ -53,7 +53,15 @@ impl Progress {
     }
 
     fn with(label: &str, total: u64, unit: Unit, form: Form) -> Self {
-        Self { label: label.to_owned(), total, unit, started: Instant::now(), shown: None, note: String::new(), form }
+        Self {
+            label: label.to_owned(),
+            total,
+            unit,
+            started: Instant::now(),
+            shown: None,
+            note: String::new(),
+            form,
+        }
     }
 
     /// Tells how far the step is. Cheap enough for every few thousand rows, not for every row.

@@ -49,14 +49,14 @@ fn log(sessions: &[Vec<u32>]) -> Log {
 
 /// The next item after each prefix of three or more items of `sessions`, in the numbers of `log`.
 fn questions(log: &Log, sessions: &[Vec<u32>]) -> Vec<Case> {
-    let number = |item: &u32| {
-        log.items.iter().position(|record| record.id == item.to_string()).unwrap() as ItemIx
-    };
+    let number =
+        |item: &u32| log.items.iter().position(|record| record.id == item.to_string()).unwrap() as ItemIx;
     let cases = sessions.iter().flat_map(|items| {
         (3..items.len()).map(move |at| Case {
             history: items[..at].iter().map(number).collect(),
             targets: vec![number(&items[at])],
             last_basket: 1,
+            earlier: 0,
         })
     });
     cases.collect()
@@ -262,6 +262,7 @@ fn questions_of_pairs(log: &Log, count: usize) -> Vec<Case> {
         history: vec![session.clicks[0].item],
         targets: vec![session.clicks[1].item],
         last_basket: 1,
+        earlier: 0,
     };
     log.sessions.iter().take(count).map(pair).collect()
 }
@@ -269,7 +270,7 @@ fn questions_of_pairs(log: &Log, count: usize) -> Vec<Case> {
 #[test]
 fn too_little_to_learn_from_is_said() {
     let one_item = log(&vec![vec![3]; 50]);
-    let cases = [Case { history: vec![0], targets: vec![0], last_basket: 1 }];
+    let cases = [Case { history: vec![0], targets: vec![0], last_basket: 1, earlier: 0 }];
     let error = learned(&one_item, Until::Questions(&cases), &small()).unwrap_err().to_string();
     assert!(error.contains("too few events") && error.contains("0 sequences"), "{error}");
     let sessions = interleaved(0..4);
@@ -314,26 +315,63 @@ fn one_command_trains_and_the_next_packs_the_encoder() {
     };
     ok(&["import", file.to_str().unwrap(), "--out", &path("dataset")]);
     let (_, told) = ok(&[
-        "train", &path("dataset"), "--out", &path("trained"), "--encoder", "--encoder-dim", "32",
-        "--encoder-epochs", "2", "--encoder-batch", "512",
+        "train",
+        &path("dataset"),
+        "--out",
+        &path("trained"),
+        "--encoder",
+        "--encoder-dim",
+        "32",
+        "--encoder-epochs",
+        "2",
+        "--encoder-batch",
+        "512",
     ]);
     for said in ["about ", "targets a pass", "pass 1: loss", "NDCG@10", "weights: kNN"] {
         assert!(told.contains(said), "{said}: {told}");
     }
-    let (manifest, _) = ok(&["pack", &path("trained"), "--out", &path("model.wasm"), "--json", "--encoder-forms", "onnx,gguf"]);
+    let (manifest, _) = ok(&[
+        "pack",
+        &path("trained"),
+        "--out",
+        &path("model.wasm"),
+        "--json",
+        "--encoder-forms",
+        "onnx,gguf",
+    ]);
     for section in ["endcap.encoder.weights", "endcap.encoder.onnx", "endcap.encoder.gguf"] {
         assert!(manifest.contains(section), "{section}: {manifest}");
     }
     // The same seed and log: the same weights, taken up or not.
     let weights = std::fs::read(folder.path("trained/encoder.safetensors")).unwrap();
     ok(&[
-        "train", &path("dataset"), "--out", &path("trained"), "--encoder", "--encoder-dim", "32",
-        "--encoder-epochs", "2", "--encoder-batch", "512", "--resume",
+        "train",
+        &path("dataset"),
+        "--out",
+        &path("trained"),
+        "--encoder",
+        "--encoder-dim",
+        "32",
+        "--encoder-epochs",
+        "2",
+        "--encoder-batch",
+        "512",
+        "--resume",
     ]);
     assert_eq!(std::fs::read(folder.path("trained/encoder.safetensors")).unwrap(), weights);
     let output = endcap(&[
-        "train", &path("dataset"), "--out", &path("trained"), "--encoder", "--encoder-dim", "16",
-        "--encoder-epochs", "2", "--encoder-batch", "512", "--resume",
+        "train",
+        &path("dataset"),
+        "--out",
+        &path("trained"),
+        "--encoder",
+        "--encoder-dim",
+        "16",
+        "--encoder-epochs",
+        "2",
+        "--encoder-batch",
+        "512",
+        "--resume",
     ]);
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{error}");

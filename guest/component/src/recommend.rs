@@ -191,6 +191,7 @@ fn source(source: From) -> Source {
         From::Together => Source::Together,
         From::Linear => Source::Linear,
         From::Sequence => Source::Sequence,
+        From::Again => Source::Again,
         From::Trending => Source::Trending,
         From::Popular => Source::Popular,
         From::Latest => Source::Latest,

@@ -6,7 +6,7 @@ mod common;
 
 use common::Shop;
 use endcap_core::AlignedBytes;
-use endcap_core::format::{Model, Verify};
+use endcap_core::format::{Model, Verify, write_model};
 use endcap_core::recommend::{Engine, Recommendation, Request, Scratch, Source, Strategy};
 use proptest::prelude::*;
 
@@ -46,6 +46,36 @@ fn history_exclusions_and_sold_out_items_are_never_returned() {
         assert!(!items(&found).contains(&gone), "{gone} in {found:?}");
     }
     assert_eq!(found.len(), 8, "everything else fills the list");
+}
+
+#[test]
+fn what_earlier_visits_had_comes_again_by_how_often() {
+    let mut manifest = Shop::golden().manifest();
+    manifest.parameters.blend.again = 100.0;
+    let file = write_model(manifest, &Shop::golden().bodies()).expect("writes");
+    let model = Model::open(AlignedBytes::copy_from(&file), Verify::Full).expect("opens");
+    let answer = |request: &Request<'_>| {
+        let mut out = Vec::new();
+        Engine::new(&model).recommend(request, &mut Scratch::default(), &mut out);
+        out
+    };
+    // 5 twice, 4 and 6 once, in earlier visits; 1 and 2 in the running one.
+    let history = [4, 5, 6, 5, 1, 2];
+    let request = Request { n: 3, history: &history, earlier: 4, repeat: true, ..Request::default() };
+    let found = answer(&request);
+    assert_eq!(found[0].item, 5);
+    assert!(found.iter().all(|found| found.source == Source::Again && found.item >= 4), "{found:?}");
+    // Where nothing may come again, it has no say; nor does what the running visit has had.
+    for request in [Request { repeat: false, ..request }, Request { earlier: 0, ..request }] {
+        assert!(answer(&request).iter().all(|found| found.source != Source::Again));
+    }
+    // The newest item of a visit is what the shopper looks at; of an earlier visit it is one like others.
+    assert!(!items(&answer(&Request { n: 12, ..request })).contains(&2));
+    assert!(items(&answer(&Request { n: 12, earlier: 6, ..request })).contains(&2));
+    // More of a history than counts: the boundary moves with what is cut off.
+    let long: Vec<u32> = std::iter::repeat_n(3, 60).chain([7]).collect();
+    let found = answer(&Request { n: 1, history: &long, earlier: 60, ..request });
+    assert_eq!((found[0].item, found[0].source), (3, Source::Again));
 }
 
 #[test]

@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::fit::{EncoderArgs, FitProgress};
 use super::train::{BlendArgs, KnnArgs, LinearArgs, TogetherArgs};
 use super::{Failure, print, print_json};
-use crate::evaluate::{self, Baselines, CUTOFFS, EvaluateError, Method, Protocol, Row, Split};
 use crate::encoder::EncoderForms;
+use crate::evaluate::{self, Baselines, CUTOFFS, EvaluateError, Figures, Method, Protocol, Row, Split};
 use crate::fit::{Recipe, fit};
 use crate::progress::{Progress, Unit};
 use crate::report::{Align, Table, count};
@@ -30,7 +30,8 @@ use crate::train::{Options, TrainError};
 ///
 /// The whole catalogue is ranked. Lines: linear (as served), linear-exact (the same before its weights were pruned and
 /// rounded), ease (all weights of EASE with --ease-lambda, nothing masked), sequence (with --encoder), knn (session kNN), together
-/// (co-occurrence), personal (the served blend), markov, transitions (counts with gaps), repeat-last, popular. All but
+/// (co-occurrence), personal (the served blend), discover (the same with the
+/// history hidden), markov, transitions (counts with gaps), repeat-last, popular. All but
 /// the encoder are deterministic; it depends on --encoder-seed.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -59,6 +60,11 @@ pub(super) struct Args {
     blend: BlendArgs,
     #[command(flatten)]
     encoder: EncoderArgs,
+    /// Runs whose means are printed, with --encoder-seed and the numbers after it; all but the encoder is the same in each.
+    #[cfg(feature = "encoder")]
+    #[arg(long, default_value_t = 1, value_name = "RUNS", requires = "encoder",
+          value_parser = clap::value_parser!(u64).range(1..=100))]
+    seeds: u64,
     /// Search better kNN parameters on the validation part first, and use them.
     #[arg(long)]
     tune: bool,
@@ -100,6 +106,7 @@ enum MethodArg {
     Knn,
     Together,
     Personal,
+    Discover,
     Markov,
     Transitions,
     RepeatLast,
@@ -122,7 +129,29 @@ struct SplitReport {
     train_items: usize,
     train_seconds: f64,
     model_bytes: usize,
+    /// Means over the runs.
     rows: Vec<Row>,
+    /// The figures of each run, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    runs: Vec<Vec<Row>>,
+}
+
+impl SplitReport {
+    /// One report of several runs; all but the figures is that of the first.
+    fn mean(mut runs: Vec<Self>) -> Option<Self> {
+        if runs.len() <= 1 {
+            return runs.pop();
+        }
+        let rows: Vec<Vec<Row>> = runs.iter().map(|run| run.rows.clone()).collect();
+        let mut first = runs.swap_remove(0);
+        for (at, row) in first.rows.iter_mut().enumerate() {
+            let figures: Vec<_> =
+                rows.iter().filter_map(|run| run.get(at)).map(|row| row.figures.clone()).collect();
+            row.figures = Figures::mean(&figures).unwrap_or_else(|| row.figures.clone());
+        }
+        first.runs = rows;
+        Some(first)
+    }
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
@@ -145,7 +174,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
     let mut report = Report { protocol, splits: Vec::new() };
     for &split in &args.split {
-        report.splits.push(measure(args, protocol, split.into(), &parameters)?);
+        #[cfg(feature = "encoder")]
+        let seeds = args.seeds;
+        #[cfg(not(feature = "encoder"))]
+        let seeds = 1;
+        let run = |seed| measure(args, protocol, split.into(), &parameters, seed);
+        let runs = (0..seeds).map(run).collect::<Result<Vec<_>, _>>()?;
+        report.splits.extend(SplitReport::mean(runs));
     }
     if let Some(path) = &args.out {
         let json = serde_json::to_string_pretty(&report).map_err(Failure::internal)?;
@@ -186,7 +221,10 @@ fn measure(
     protocol: Protocol,
     split: Split,
     parameters: &Parameters,
+    seed: u64,
 ) -> Result<SplitReport, Failure> {
+    #[cfg(not(feature = "encoder"))]
+    let _ = seed;
     let task = protocol.task(&args.data, split).map_err(failure)?;
     let started = Instant::now();
     let limits = args.linear.limits();
@@ -194,7 +232,10 @@ fn measure(
         options: Options { parameters: parameters.clone(), limits, ..Options::default() },
         choose: args.blend.choose(&args.linear),
         #[cfg(feature = "encoder")]
-        encoder: args.encoder.recipe(None),
+        encoder: args.encoder.recipe(None).map(|mut encoder| {
+            encoder.options.seed += seed;
+            encoder
+        }),
     };
     let mut progress = FitProgress::default();
     let fitted = fit(&task.train, &recipe, &mut |step| progress.tell(step));
@@ -230,15 +271,17 @@ fn measure(
         train_seconds,
         model_bytes: model.bytes(),
         rows,
+        runs: Vec::new(),
     })
 }
 
 fn table(report: &SplitReport) -> Table {
     let cases = report.rows.first().map_or(0, |row| row.figures.cases);
     let title = format!(
-        "{}: {} cases, trained on {} events and {} items in {:.1} s, model {} bytes",
+        "{}: {} cases{}, trained on {} events and {} items in {:.1} s, model {} bytes",
         report.split,
         count(cases as u64),
+        if report.runs.is_empty() { String::new() } else { format!(", means of {} runs", report.runs.len()) },
         count(report.train_events),
         count(report.train_items as u64),
         report.train_seconds,
@@ -321,6 +364,7 @@ impl From<MethodArg> for Method {
             MethodArg::Knn => Self::Knn,
             MethodArg::Together => Self::Together,
             MethodArg::Personal => Self::Personal,
+            MethodArg::Discover => Self::Discover,
             MethodArg::Markov => Self::Markov,
             MethodArg::Transitions => Self::Transitions,
             MethodArg::RepeatLast => Self::RepeatLast,

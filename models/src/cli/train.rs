@@ -203,6 +203,9 @@ pub(super) struct BlendArgs {
     /// Weight of the sequence encoder in the personal list, where one is trained; 1 by default.
     #[arg(long, value_name = "WEIGHT", value_parser = parse_weight)]
     blend_sequence: Option<f32>,
+    /// Weight of the history's own items in the personal list, where a request allows them again; 0 by default.
+    #[arg(long, value_name = "WEIGHT", value_parser = parse_weight)]
+    blend_again: Option<f32>,
     /// Keep the weights' defaults instead of choosing them.
     #[arg(long)]
     blend_default: bool,
@@ -217,12 +220,14 @@ impl BlendArgs {
             together: self.blend_together.unwrap_or(default.together),
             linear: self.blend_linear.unwrap_or(default.linear),
             sequence: self.blend_sequence.filter(|_| encoder).unwrap_or(default.sequence),
+            again: self.blend_again.unwrap_or(default.again),
         }
     }
 
     /// Whether weights are chosen: where none is given.
     pub(super) fn choose(&self, linear: &LinearArgs) -> bool {
-        let given = [self.blend_knn, self.blend_together, self.blend_linear, self.blend_sequence];
+        let given =
+            [self.blend_knn, self.blend_together, self.blend_linear, self.blend_sequence, self.blend_again];
         !self.blend_default && linear.position_decay.is_none() && given.iter().all(Option::is_none)
     }
 }
@@ -287,9 +292,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let source = dataset.report().sources.iter().map(name).collect::<Vec<_>>().join(", ");
     #[cfg(feature = "encoder")]
     let encoder = {
-        std::fs::create_dir_all(&args.out).map_err(|source| {
-            failure(TrainError::Io { action: "create", path: args.out.clone(), source })
-        })?;
+        std::fs::create_dir_all(&args.out)
+            .map_err(|source| failure(TrainError::Io { action: "create", path: args.out.clone(), source }))?;
         args.encoder.recipe(Some((&args.out, args.resume)))
     };
     let wants_encoder = args.encoder.is_asked_for();

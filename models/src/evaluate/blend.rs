@@ -88,7 +88,9 @@ pub fn tune_blend(
                 let mut candidate = start.clone();
                 setting.apply(&mut candidate);
                 let blend = &candidate.blend;
-                if candidate == start || blend.knn + blend.together + blend.linear + blend.sequence <= 0.0 {
+                if candidate == start
+                    || blend.knn + blend.together + blend.linear + blend.sequence + blend.again <= 0.0
+                {
                     continue;
                 }
                 let found = score(&candidate)?;
@@ -111,6 +113,7 @@ enum Setting {
     Knn(f32),
     Together(f32),
     Sequence(f32),
+    Again(f32),
     /// Weight and decay of the linear model, as one is nothing without the other.
     Linear(f32, f32),
 }
@@ -121,6 +124,7 @@ impl Setting {
             Self::Knn(weight) => parameters.blend.knn = weight,
             Self::Together(weight) => parameters.blend.together = weight,
             Self::Sequence(weight) => parameters.blend.sequence = weight,
+            Self::Again(weight) => parameters.blend.again = weight,
             Self::Linear(weight, decay) => {
                 parameters.blend.linear = weight;
                 if let Some(linear) = &mut parameters.linear {
@@ -136,6 +140,7 @@ fn settings(linear: bool, sequence: bool) -> Vec<Vec<Setting>> {
     let mut groups = vec![
         [0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0].map(Setting::Knn).into(),
         [0.0, 0.125, 0.25, 0.5, 1.0].map(Setting::Together).into(),
+        [0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0].map(Setting::Again).into(),
     ];
     if sequence {
         groups.push([0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0].map(Setting::Sequence).into());

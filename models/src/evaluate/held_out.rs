@@ -66,14 +66,15 @@ fn cases(log: &Log, cut: usize) -> Vec<Case> {
         if number >= cut {
             if let Some(earlier) = session.user.and_then(|user| histories.get(&user)) {
                 let history = earlier[earlier.len().saturating_sub(MAX_HISTORY)..].to_vec();
-                cases.push(Case { last_basket: history.len(), history, targets: session.distinct() });
+                let (last_basket, earlier) = (history.len(), history.len());
+                cases.push(Case { last_basket, earlier, history, targets: session.distinct() });
             }
             if items.len() > 1 {
                 // Spread over the lengths without a source of chance: the same log, the same questions.
                 let at = 1 + number % (items.len() - 1);
                 let history = items[at.saturating_sub(MAX_HISTORY)..at].to_vec();
                 let targets = if unordered { items[at..].to_vec() } else { vec![items[at]] };
-                cases.push(Case { last_basket: history.len(), history, targets });
+                cases.push(Case { last_basket: history.len(), earlier: 0, history, targets });
             }
         }
         if let Some(user) = session.user {
@@ -85,4 +86,3 @@ fn cases(log: &Log, cut: usize) -> Vec<Case> {
     let step = cases.len().div_ceil(MOST_CASES).max(1);
     cases.into_iter().step_by(step).collect()
 }
-

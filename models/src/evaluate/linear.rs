@@ -70,7 +70,8 @@ impl Ranker for ExactRanker<'_> {
                 }
             }
         }
-        if let Some(&last) = newest.last() {
+        // As served: the newest item of a running visit never comes.
+        if let Some(&last) = case.history[case.earlier..].last() {
             self.sums[last as usize] = 0.0;
         }
         best(&self.sums, n, &mut self.top, list);

@@ -54,6 +54,27 @@ pub struct Figures {
     pub popularity_bias: f64,
 }
 
+impl Figures {
+    /// Means over several runs on the same cases; `None` without any.
+    pub fn mean(runs: &[Self]) -> Option<Self> {
+        let count = runs.len() as f64;
+        let mean = |value: &dyn Fn(&Self) -> f64| runs.iter().map(value).sum::<f64>() / count;
+        let means = |values: &dyn Fn(&Self) -> [f64; CUTOFFS.len()]| {
+            std::array::from_fn(|at| mean(&|figures| values(figures)[at]))
+        };
+        Some(Self {
+            hit_rate: means(&|figures| figures.hit_rate),
+            recall: means(&|figures| figures.recall),
+            ndcg: means(&|figures| figures.ndcg),
+            mrr: means(&|figures| figures.mrr),
+            new_recall: means(&|figures| figures.new_recall),
+            coverage: mean(&|figures| figures.coverage),
+            popularity_bias: mean(&|figures| figures.popularity_bias),
+            ..runs.first()?.clone()
+        })
+    }
+}
+
 impl Metrics {
     /// Counts the answer `list` (best first) to `case`. `popularity` is training weight by item.
     pub fn add(&mut self, case: &Case, list: &[ItemIx], popularity: &[f64]) {
@@ -143,7 +164,7 @@ mod tests {
 
     #[test]
     fn figures_of_a_hand_made_case() {
-        let case = Case { history: vec![1], targets: vec![1, 3], last_basket: 1 };
+        let case = Case { history: vec![1], targets: vec![1, 3], last_basket: 1, earlier: 0 };
         let mut metrics = Metrics::default();
         metrics.add(&case, &[9, 3, 7, 8, 6, 1], &[1.0; 10]);
         let figures = metrics.figures(10);
@@ -155,5 +176,9 @@ mod tests {
         assert!((figures.ndcg[1] - expected).abs() < 1e-12);
         assert_eq!(figures.coverage, 0.6);
         assert_eq!(figures.popularity_bias, 1.0);
+        metrics.add(&case, &[9, 7], &[1.0; 10]);
+        let mean = Figures::mean(&[figures, metrics.figures(10)]).expect("two runs");
+        assert_eq!((mean.recall[1], mean.cases), (0.75, 1), "of 1 and 0.5");
+        assert_eq!(Figures::mean(&[]), None);
     }
 }

@@ -29,6 +29,8 @@ pub enum Method {
     Together,
     /// The served default: blended, with fallback.
     Personal,
+    /// The same with the history hidden, as a request has it by default: what is new to the customer.
+    Discover,
     /// First-order Markov counts with popularity fill.
     Markov,
     /// Transition counts with gaps of up to ten clicks, with popularity fill.
@@ -41,7 +43,7 @@ pub enum Method {
 
 impl Method {
     /// Every line, in the order of the table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Linear,
         Self::LinearExact,
         Self::Ease,
@@ -49,6 +51,7 @@ impl Method {
         Self::Knn,
         Self::Together,
         Self::Personal,
+        Self::Discover,
         Self::Markov,
         Self::Transitions,
         Self::RepeatLast,
@@ -65,6 +68,7 @@ impl Method {
             Self::Knn => "knn",
             Self::Together => "together",
             Self::Personal => "personal",
+            Self::Discover => "discover",
             Self::Markov => "markov",
             Self::Transitions => "transitions",
             Self::RepeatLast => "repeat-last",
@@ -95,26 +99,28 @@ pub(super) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     pub(super) fn ranker(&self, method: Method) -> Box<dyn Ranker + 'a> {
-        let served = |strategy, fallback| -> Box<dyn Ranker + 'a> {
+        let served = |strategy, fallback, repeat| -> Box<dyn Ranker + 'a> {
             let asks = matches!(strategy, Strategy::Sequence | Strategy::Personal);
             Box::new(Served {
                 engine: Engine::new(self.model),
                 strategy,
                 fallback,
+                repeat,
                 sequence: if asks { Sequence::new(self.model, self.proposals) } else { None },
                 scratch: Scratch::default(),
                 found: Vec::new(),
             })
         };
         match method {
-            Method::Linear => served(Strategy::Linear, false),
+            Method::Linear => served(Strategy::Linear, false, true),
             Method::LinearExact => Box::new(ExactRanker::new(self.exact)),
             Method::Ease => Box::new(EaseRanker::new(self.ease)),
-            Method::Sequence => served(Strategy::Sequence, false),
-            Method::Knn => served(Strategy::Session, false),
-            Method::Together => served(Strategy::Together, false),
-            Method::Personal => served(Strategy::Personal, true),
-            Method::Popular => served(Strategy::Popular, false),
+            Method::Sequence => served(Strategy::Sequence, false, true),
+            Method::Knn => served(Strategy::Session, false, true),
+            Method::Together => served(Strategy::Together, false, true),
+            Method::Personal => served(Strategy::Personal, true, true),
+            Method::Discover => served(Strategy::Personal, true, false),
+            Method::Popular => served(Strategy::Popular, false, true),
             Method::Markov => Box::new(self.markov.ranker(self.popularity)),
             Method::Transitions => Box::new(self.transitions.ranker(self.popularity)),
             Method::RepeatLast => Box::new(RepeatLast::new(self.popularity)),
@@ -122,11 +128,13 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The serving code. Items of the history may be returned again, but for the newest: protocols do not mask.
+/// The serving code. Unless hidden, items of the history may be returned again, but for the newest of a running visit: protocols
+/// do not mask.
 struct Served<'a> {
     engine: Engine<'a>,
     strategy: Strategy,
     fallback: bool,
+    repeat: bool,
     /// Where the strategy asks it.
     sequence: Option<Sequence<'a>>,
     scratch: Scratch,
@@ -140,8 +148,9 @@ impl Ranker for Served<'_> {
             n,
             strategy: self.strategy,
             history: &case.history,
+            earlier: case.earlier,
             sequence: self.sequence.as_mut().and_then(|sequence| sequence.logits(at, &case.history)),
-            repeat: true,
+            repeat: self.repeat,
             fallback: self.fallback,
             ..Request::default()
         };

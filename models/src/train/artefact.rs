@@ -65,7 +65,9 @@ impl Trained {
             std::fs::write(&path, body).map_err(io("write", &path))?;
         }
         if let Some(encoder) = encoder {
-            encoder.save(&folder.join(ENCODER_FILE)).map_err(|error| TrainError::Encoder(error.to_string()))?;
+            encoder
+                .save(&folder.join(ENCODER_FILE))
+                .map_err(|error| TrainError::Encoder(error.to_string()))?;
         }
         let mut described = self.manifest.clone();
         described.parameters.encoder = encoder.map(|encoder| encoder.shape.clone());
@@ -94,7 +96,9 @@ impl Trained {
             ));
         }
         let encoder = match manifest.parameters.encoder.take() {
-            Some(_) => Some(Weights::load(&folder.join(ENCODER_FILE)).map_err(|error| not(error.to_string()))?),
+            Some(_) => {
+                Some(Weights::load(&folder.join(ENCODER_FILE)).map_err(|error| not(error.to_string()))?)
+            }
             None => None,
         };
         Ok((Self { manifest, bodies }, encoder))

@@ -234,13 +234,16 @@ pub struct Blend {
     /// Sequence encoder, at least 0; files without an encoder may leave it out.
     #[serde(default)]
     pub sequence: f32,
+    /// Items of earlier visits themselves, at least 0; counts where a request allows them again.
+    #[serde(default)]
+    pub again: f32,
 }
 
 impl Default for Blend {
     /// Between what is best on the validation parts of the retail protocols (the linear model nearly alone) and of
     /// sessions of clicks (kNN before it), without losing much on either.
     fn default() -> Self {
-        Self { knn: 1.0, together: 0.5, linear: 2.0, sequence: 0.0 }
+        Self { knn: 1.0, together: 0.5, linear: 2.0, sequence: 0.0, again: 0.0 }
     }
 }
 
@@ -315,6 +318,7 @@ impl Parameters {
             blend.together,
             blend.linear,
             blend.sequence,
+            blend.again,
         ];
         if weights.iter().any(|weight| !weight.is_finite() || *weight < 0.0)
             || !knn.length_exponent.is_finite()

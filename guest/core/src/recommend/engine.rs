@@ -55,6 +55,12 @@ impl<'m> Engine<'m> {
             knn::vote(index, history, &parameters.knn, &mut scratch.knn, &mut scratch.session);
             scratch.scales.session = Scale::new(blend.knn, scratch.session.scale(index.idf));
         }
+        if request.repeat && blend.again > 0.0 {
+            for &item in &history[..earlier(request, history)] {
+                scratch.again.add(item, 1.0);
+            }
+            scratch.scales.again = Scale::new(blend.again, scratch.again.largest());
+        }
         let found = [&scratch.session, &scratch.linear, &scratch.sequence].map(|found| found.touched().len());
         let found: usize = found.into_iter().sum();
         let too_few = request.fallback && found <= request.n + history.len();
@@ -129,7 +135,8 @@ impl<'m> Engine<'m> {
     /// Marks what may not come and what alone may come. Marking twice changes nothing.
     fn mark(&self, request: &Request<'_>, scratch: &mut Scratch) {
         let history = newest(request.history);
-        let hidden = if request.repeat { &history[history.len().saturating_sub(1)..] } else { history };
+        let visit = &history[earlier(request, history)..];
+        let hidden = if request.repeat { &visit[visit.len().saturating_sub(1)..] } else { history };
         for &item in request.exclude.iter().chain(hidden) {
             scratch.mark(item, EXCLUDED);
         }
@@ -153,13 +160,15 @@ impl<'m> Engine<'m> {
         };
         // An item is offered by the first source that has it. Sums that are known to have one part are written
         // as such: there are thousands of candidates.
-        let Scratch { session, together, linear, sequence, scales, .. } = &*scratch;
+        let Scratch { session, together, linear, sequence, again, scales, .. } = &*scratch;
+        let no_again = again.touched().is_empty();
+        let repeated = |item| if no_again { 0.0 } else { again.get(item) * scales.again.factor };
         let sum = |item| scratch.parts(item).iter().map(|(part, _)| part).sum();
         for &item in sequence.touched() {
             offer(sum(item), item, &mut top);
         }
         let no_sequence = sequence.touched().is_empty();
-        let alone = no_sequence && session.touched().is_empty() && together.touched().is_empty();
+        let alone = no_sequence && no_again && session.touched().is_empty() && together.touched().is_empty();
         for &item in linear.touched() {
             if alone {
                 offer(linear.get(item) * scales.linear.factor, item, &mut top);
@@ -172,12 +181,17 @@ impl<'m> Engine<'m> {
         for &item in session.touched() {
             if first(item) {
                 let score = session.get(item) * scales.session.factor;
-                offer(score + together.get(item) * scales.together.factor, item, &mut top);
+                offer(score + together.get(item) * scales.together.factor + repeated(item), item, &mut top);
             }
         }
         for &item in together.touched() {
             if session.get(item) == 0.0 && first(item) {
-                offer(together.get(item) * scales.together.factor, item, &mut top);
+                offer(together.get(item) * scales.together.factor + repeated(item), item, &mut top);
+            }
+        }
+        for &item in again.touched() {
+            if session.get(item) == 0.0 && together.get(item) == 0.0 && first(item) {
+                offer(repeated(item), item, &mut top);
             }
         }
         out.extend(top.finish().iter().map(|&(score, item)| {
@@ -240,10 +254,15 @@ impl<'m> Engine<'m> {
 }
 
 /// No source.
-const NOTHING: Blend = Blend { knn: 0.0, together: 0.0, linear: 0.0, sequence: 0.0 };
+const NOTHING: Blend = Blend { knn: 0.0, together: 0.0, linear: 0.0, sequence: 0.0, again: 0.0 };
 
 /// Weight of co-occurrence where it stands in for the sources that were asked.
 const FALLBACK_WEIGHT: f32 = 1e-3;
+
+/// How many items of `history`, the newest of the request's, are of earlier visits.
+fn earlier(request: &Request<'_>, history: &[ItemIx]) -> usize {
+    request.earlier.saturating_sub(request.history.len() - history.len()).min(history.len())
+}
 
 /// The marks that an item must have.
 fn wanted(request: &Request<'_>) -> u8 {

@@ -67,6 +67,8 @@ pub enum Source {
     Linear,
     /// Follows the history, says the sequence encoder.
     Sequence,
+    /// Was chosen in earlier visits, the more often the better; where items may be returned again.
+    Again,
     /// Trending now.
     Trending,
     /// Popular over all.
@@ -77,11 +79,12 @@ pub enum Source {
 
 impl Source {
     /// Every source, in the order of [`Self::index`].
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Session,
         Self::Together,
         Self::Linear,
         Self::Sequence,
+        Self::Again,
         Self::Trending,
         Self::Popular,
         Self::Latest,
@@ -94,6 +97,7 @@ impl Source {
             Self::Together => "together",
             Self::Linear => "linear",
             Self::Sequence => "sequence",
+            Self::Again => "again",
             Self::Trending => "trending",
             Self::Popular => "popular",
             Self::Latest => "latest",
@@ -102,7 +106,7 @@ impl Source {
 
     /// Whether it depends on who asks.
     pub fn is_personal(self) -> bool {
-        matches!(self, Self::Session | Self::Together | Self::Linear | Self::Sequence)
+        matches!(self, Self::Session | Self::Together | Self::Linear | Self::Sequence | Self::Again)
     }
 
     /// Its place in [`Self::ALL`].
@@ -120,12 +124,15 @@ pub struct Request<'a> {
     pub strategy: Strategy,
     /// Items of the session or user, oldest first; the newest [`MAX_HISTORY`] count.
     pub history: &'a [ItemIx],
+    /// How many items at the beginning of `history` are of earlier visits: what may be wanted again, where the running visit
+    /// has just had the rest.
+    pub earlier: usize,
     /// What the sequence encoder scored for the history: a finite logit per item of the catalogue. `None` where
     /// there is no encoder or it has no answer.
     pub sequence: Option<&'a [f32]>,
     /// Items never to be returned.
     pub exclude: &'a [ItemIx],
-    /// Whether items of the history may be returned again. The newest one never is.
+    /// Whether items of the history may be returned again. The newest one of the running visit never is.
     pub repeat: bool,
     /// If given, only these are ranked (reranking); those without a score come last, most popular first.
     pub candidates: Option<&'a [ItemIx]>,
@@ -141,6 +148,7 @@ impl Default for Request<'_> {
             n: 10,
             strategy: Strategy::Personal,
             history: &[],
+            earlier: 0,
             sequence: None,
             exclude: &[],
             repeat: false,

@@ -7,7 +7,7 @@ use crate::topn::TopN;
 
 use super::{Recommendation, SEQUENCE_CANDIDATES, Source};
 
-/// Working memory of one caller: about 21 bytes per item of the catalogue, and the kNN sample.
+/// Working memory of one caller: about 25 bytes per item of the catalogue, and the kNN sample.
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(super) knn: KnnScratch,
@@ -16,7 +16,8 @@ pub struct Scratch {
     pub(super) together: Scores,
     pub(super) linear: Scores,
     pub(super) sequence: Scores,
-    /// How the four are brought onto (0, 1] and weighed.
+    pub(super) again: Scores,
+    /// How the five are brought onto (0, 1] and weighed.
     pub(super) scales: Scales,
     marks: Vec<u8>,
     marked: Vec<ItemIx>,
@@ -53,6 +54,7 @@ pub(super) struct Scales {
     pub(super) together: Scale,
     pub(super) linear: Scale,
     pub(super) sequence: Scale,
+    pub(super) again: Scale,
 }
 
 /// Mark: excluded by the request, or already in the list.
@@ -75,6 +77,7 @@ impl Scratch {
         self.together.reset(items);
         self.linear.reset(items);
         self.sequence.reset(items);
+        self.again.reset(items);
         self.scales = Scales::default();
         self.shortlist.clear();
         self.ranked = false;
@@ -112,13 +115,14 @@ impl Scratch {
 
     /// What each source says of `item`, weighed.
     #[inline]
-    pub(super) fn parts(&self, item: ItemIx) -> [(f32, Source); 4] {
-        let Scales { session, together, linear, sequence } = self.scales;
+    pub(super) fn parts(&self, item: ItemIx) -> [(f32, Source); 5] {
+        let Scales { session, together, linear, sequence, again } = self.scales;
         [
             (self.session.get(item) * session.factor, Source::Session),
             (self.together.get(item) * together.factor, Source::Together),
             (self.linear.get(item) * linear.factor, Source::Linear),
             (self.sequence.get(item) * sequence.factor, Source::Sequence),
+            (self.again.get(item) * again.factor, Source::Again),
         ]
     }
 

@@ -98,8 +98,8 @@ impl Checkpoints {
         let Optimizer { mean, square, steps, rate } = &state.optimizer;
         let record =
             Record { run: run.clone(), position: state.progress.clone(), steps: *steps, rate: *rate };
-        let json = serde_json::to_string(&record)
-            .map_err(|source| WeightsError::Shape { key: KEY, source })?;
+        let json =
+            serde_json::to_string(&record).map_err(|source| WeightsError::Shape { key: KEY, source })?;
         let sets = [&state.weights, &state.best, mean, square];
         let sets: Vec<_> = SETS.into_iter().zip(sets).collect();
         let bytes = write_sets(&sets, HashMap::from([(KEY.to_owned(), json)]))?;

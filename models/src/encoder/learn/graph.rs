@@ -105,14 +105,14 @@ pub(super) fn hidden(
     [rows, length]: [usize; 2],
     dropout: &mut Dropout<'_>,
 ) -> Result<Tensor> {
-    let mask: Vec<f32> =
-        (0..length * length).map(|at| if at % length > at / length { f32::NEG_INFINITY } else { 0.0 }).collect();
+    let mask: Vec<f32> = (0..length * length)
+        .map(|at| if at % length > at / length { f32::NEG_INFINITY } else { 0.0 })
+        .collect();
     let mask = Tensor::from_vec(mask, (1, 1, length, length), &Device::Cpu)?;
     let mut x = dropout.apply(x)?;
     for layer in &leaves.layers {
-        let through = |x: &Tensor, projection: Projection| {
-            x.matmul(&layer.projections[projection as usize].t()?)
-        };
+        let through =
+            |x: &Tensor, projection: Projection| x.matmul(&layer.projections[projection as usize].t()?);
         let normed = rms_norm(&x, &layer.attention_norm, shape.norm_eps)?;
         let heads = |projection: Projection, heads: usize| {
             through(&normed, projection)?
@@ -171,7 +171,9 @@ impl CustomOp1 for Rotate {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let Some((from, to)) = layout.contiguous_offsets() else { bail!("rotate: a tensor is not contiguous") };
+        let Some((from, to)) = layout.contiguous_offsets() else {
+            bail!("rotate: a tensor is not contiguous")
+        };
         let x = &x.as_slice::<f32>()?[from..to];
         let mut out = Vec::with_capacity(x.len());
         for rows in x.chunks_exact(self.cos.len() * 2) {

@@ -21,7 +21,11 @@ pub(super) struct Table<'a> {
 impl Table<'_> {
     /// Vectors of `places`, end to end.
     pub(super) fn gather(&self, places: &[u32]) -> Vec<f32> {
-        places.iter().flat_map(|&place| &self.values[place as usize * self.dim..][..self.dim]).copied().collect()
+        places
+            .iter()
+            .flat_map(|&place| &self.values[place as usize * self.dim..][..self.dim])
+            .copied()
+            .collect()
     }
 }
 

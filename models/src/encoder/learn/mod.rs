@@ -221,8 +221,9 @@ pub fn learn(
                 let total = sequences.targets() as u64;
                 heard(LearnStep::Targets { pass, done: progress.targets, total, loss });
             }
-            if let Some(checkpoints) = checkpoints.filter(|checkpoints| saved.elapsed() >= checkpoints.every) {
-                checkpoints.save_or_tell(&run, &mut state, heard);
+            if let Some(checkpoints) = checkpoints.filter(|checkpoints| saved.elapsed() >= checkpoints.every)
+            {
+                checkpoints.save_or_tell(&run, &state, heard);
                 saved = Instant::now();
             }
         }
@@ -235,7 +236,7 @@ pub fn learn(
             heard(LearnStep::Pass(pass));
         }
         if let Some(checkpoints) = checkpoints {
-            checkpoints.save_or_tell(&run, &mut state, heard);
+            checkpoints.save_or_tell(&run, &state, heard);
             saved = Instant::now();
         }
     }

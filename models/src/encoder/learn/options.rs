@@ -32,7 +32,7 @@ pub struct EncoderOptions {
     pub epochs: usize,
     /// Passes without a better NDCG@10 on the held-out questions after which training stops.
     pub patience: usize,
-    /// Items drawn a batch beside its targets, where the catalogue is larger than [`Self::FULL_SOFTMAX`].
+    /// Items drawn a batch to stand against its targets, where the catalogue is larger than [`Self::FULL_SOFTMAX`].
     pub negatives: usize,
     /// Where chance begins: the same seed, log and options give the same weights.
     pub seed: u64,
@@ -47,11 +47,11 @@ impl Default for EncoderOptions {
             max_len: 50,
             rows: LinearHistory::Session,
             dropout: 0.2,
-            learning_rate: 2e-3,
+            learning_rate: 3e-3,
             weight_decay: 0.05,
-            batch: 4096,
+            batch: 1024,
             epochs: 60,
-            patience: 5,
+            patience: 3,
             negatives: 4096,
             seed: 1,
         }
@@ -86,7 +86,10 @@ impl EncoderOptions {
         // Written so that NaN fails too.
         let checks = [
             ((0.0..1.0).contains(&self.dropout), "dropout is outside [0, 1)"),
-            (self.learning_rate > 0.0 && self.learning_rate < f32::INFINITY, "the learning rate is not above 0"),
+            (
+                self.learning_rate > 0.0 && self.learning_rate < f32::INFINITY,
+                "the learning rate is not above 0",
+            ),
             ((0.0..1.0).contains(&self.weight_decay), "the weight decay is outside [0, 1)"),
             (self.max_len >= 2, "it must read at least 2 items"),
             (self.batch >= self.max_len, "a batch must hold one history at least"),

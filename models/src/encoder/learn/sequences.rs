@@ -44,10 +44,13 @@ impl Sequences {
         let mut order = Vec::new();
         for session in &log.sessions {
             match session.user.filter(|_| rows == LinearHistory::User) {
-                Some(user) => by_user.entry(user).or_insert_with(|| {
-                    order.push(user);
-                    Vec::new()
-                }).push(session),
+                Some(user) => by_user
+                    .entry(user)
+                    .or_insert_with(|| {
+                        order.push(user);
+                        Vec::new()
+                    })
+                    .push(session),
                 None => sequences.push(&[session]),
             }
         }

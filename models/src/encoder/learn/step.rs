@@ -147,9 +147,7 @@ impl Stepper<'_> {
 
     fn rows(&self, batch: &Batch, step: u64) -> Rows {
         match self.candidates {
-            Candidates::All => {
-                Rows { items: None, candidates: Vec::new(), corrections: Vec::new() }
-            }
+            Candidates::All => Rows { items: None, candidates: Vec::new(), corrections: Vec::new() },
             Candidates::Drawn(proposal) => {
                 let (candidates, corrections) = proposal.draw(&mut chance(self.seed, step, 0));
                 let read = batch.iter().flat_map(|piece| &piece.0);

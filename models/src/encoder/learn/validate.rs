@@ -18,7 +18,7 @@ const LIST: usize = 10;
 /// Index of cut-off 10.
 const AT_10: usize = 1;
 
-/// Mean NDCG@10 over `cases`, whose histories are not empty; the whole catalogue is ranked but for a history's newest item,
+/// Mean NDCG@10 over `cases`, whose histories are not empty; the whole catalogue is ranked but for a visit's newest item,
 /// which serving never returns.
 pub(super) fn ndcg10(weights: &Weights, tables: &Tables, cases: &[Case]) -> Result<f64> {
     let leaves = Leaves::new(weights, false)?;
@@ -80,7 +80,7 @@ fn rank(weights: &Weights, users: &[f32], cases: &[&Case]) -> Metrics {
     let popularity = vec![0.0; items];
     for (case, scores) in cases.iter().zip(scores.chunks_exact(items)) {
         top.reset(LIST);
-        let newest = case.history.last();
+        let newest = case.history[case.earlier..].last();
         for (item, &score) in (0..).zip(scores) {
             if top.admits(score) && Some(&item) != newest {
                 top.push(score, item);

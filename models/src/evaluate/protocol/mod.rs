@@ -59,6 +59,8 @@ pub struct Case {
     pub targets: Vec<ItemIx>,
     /// How many items at the end of the history make up the last basket.
     pub last_basket: usize,
+    /// How many items at the beginning of the history are of earlier visits than the one that is asked about.
+    pub earlier: usize,
 }
 
 /// A training log and the cases of one split. Items that only cases have are numbered behind the trained ones.

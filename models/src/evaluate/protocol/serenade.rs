@@ -37,6 +37,7 @@ pub(super) fn task(folder: &Path, split: Split) -> Result<Task, EvaluateError> {
             history: items[..at].to_vec(),
             targets: vec![items[at]],
             last_basket: 1,
+            earlier: 0,
         }));
     }
     Ok(Task { train: log, cases })

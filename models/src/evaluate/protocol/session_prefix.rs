@@ -49,6 +49,7 @@ pub(super) fn task(folder: &Path, split: Split) -> Result<Task, EvaluateError> {
             history: asked.prefix.iter().filter_map(number).collect(),
             targets: number(&asked.target).into_iter().collect(),
             last_basket: 1,
+            earlier: 0,
         })
         .collect();
     Ok(Task { train: log, cases })

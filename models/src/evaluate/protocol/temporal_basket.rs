@@ -56,7 +56,12 @@ pub(super) fn task(path: &Path, split: Split) -> Result<Task, EvaluateError> {
         let basket: Vec<ItemIx> = session.distinct().into_iter().filter_map(renumber).collect();
         let (history, last_basket) = histories.entry(user).or_default();
         if at >= from && !history.is_empty() {
-            cases.push(Case { history: history.clone(), targets: basket.clone(), last_basket: *last_basket });
+            cases.push(Case {
+                history: history.clone(),
+                targets: basket.clone(),
+                last_basket: *last_basket,
+                earlier: history.len(),
+            });
         }
         *last_basket = basket.len();
         history.extend(basket);
