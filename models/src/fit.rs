@@ -90,10 +90,10 @@ pub fn fit(log: &Log, recipe: &Recipe, heard: &mut dyn FnMut(FitStep<'_>)) -> Re
     let wants_encoder = recipe.encoder.is_some();
     #[cfg(not(feature = "encoder"))]
     let wants_encoder = false;
-    let held = if recipe.choose || wants_encoder { HeldOut::of(log) } else { None };
+    let held = if recipe.choose || wants_encoder { HeldOut::of(log) } else { Err(0) };
     #[cfg(feature = "encoder")]
     let before = match &recipe.encoder {
-        Some(encoder) => Some(learn_before(held.as_ref(), encoder, heard)?),
+        Some(encoder) => Some(learn_before(log, held.as_ref(), encoder, heard)?),
         None => None,
     };
     #[cfg(feature = "encoder")]
@@ -102,7 +102,7 @@ pub fn fit(log: &Log, recipe: &Recipe, heard: &mut dyn FnMut(FitStep<'_>)) -> Re
     let encoder: Option<&Weights> = None;
     let mut chosen = None;
     if recipe.choose {
-        if let Some(held) = &held {
+        if let Ok(held) = &held {
             chosen = tune_blend(held, &options, encoder, &mut |tried, most| {
                 heard(FitStep::Choosing { tried, most });
             })?;
@@ -140,13 +140,15 @@ pub fn fit(log: &Log, recipe: &Recipe, heard: &mut dyn FnMut(FitStep<'_>)) -> Re
 
 #[cfg(feature = "encoder")]
 fn learn_before(
-    held: Option<&HeldOut>,
+    log: &Log,
+    held: Result<&HeldOut, &usize>,
     encoder: &EncoderRecipe,
     heard: &mut dyn FnMut(FitStep<'_>),
 ) -> Result<Learned, EvaluateError> {
-    let Some(HeldOut { before, cases }) = held else {
-        return Err(learn::LearnError::TooFew { sequences: 0, questions: 0 }.into());
-    };
+    let HeldOut { before, cases } = held.map_err(|&questions| {
+        let sequences = log.sessions.iter().filter(|session| session.clicks.len() > 1).count();
+        learn::LearnError::TooFew { sequences, questions }
+    })?;
     let checkpoints = encoder.checkpoints.as_ref().map(|[before, _]| before);
     Ok(learn::learn(before, Until::Questions(cases), &encoder.options, checkpoints, &mut |step| {
         heard(FitStep::LearnBefore(step));

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use endcap_core::format::Parameters;
 use serde::Serialize;
 
@@ -45,8 +46,8 @@ pub(super) struct Args {
     #[arg(long, value_enum, value_delimiter = ',', default_value = "test")]
     split: Vec<SplitArg>,
     /// Lines of the table.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = MethodArg::value_variants().to_vec())]
-    methods: Vec<MethodArg>,
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Method::ALL)]
+    methods: Vec<Method>,
     #[command(flatten)]
     knn: KnnArgs,
     #[command(flatten)]
@@ -97,20 +98,14 @@ enum SplitArg {
     Test,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum MethodArg {
-    Linear,
-    LinearExact,
-    Ease,
-    Sequence,
-    Knn,
-    Together,
-    Personal,
-    Discover,
-    Markov,
-    Transitions,
-    RepeatLast,
-    Popular,
+impl ValueEnum for Method {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.as_str()))
+    }
 }
 
 /// What is written as JSON: one object a run.
@@ -249,15 +244,15 @@ fn measure(
     let without_encoder = model.encoder().is_none();
     for (done, &method) in args.methods.iter().enumerate() {
         progress.set(done as u64);
-        if without_encoder && Method::from(method) == Method::Sequence {
+        if without_encoder && method == Method::Sequence {
             continue;
         }
         let baselines = Baselines { ease_lambda: args.ease_lambda, limits };
-        match evaluate::evaluate(&task, &task.cases, &model, &[method.into()], &baselines) {
+        match evaluate::evaluate(&task, &task.cases, &model, &[method], &baselines) {
             Ok(mut found) => rows.append(&mut found),
             // A baseline that is too large for the machine is no reason to keep back the others.
             Err(EvaluateError::Train(error @ TrainError::Linear { .. })) => {
-                let _ = writeln!(std::io::stderr(), "{} is left out: {error}", Method::from(method).as_str());
+                let _ = writeln!(std::io::stderr(), "{} is left out: {error}", method.as_str());
             }
             Err(error) => return Err(failure(error)),
         }
@@ -350,25 +345,6 @@ impl From<SplitArg> for Split {
         match split {
             SplitArg::Valid => Self::Valid,
             SplitArg::Test => Self::Test,
-        }
-    }
-}
-
-impl From<MethodArg> for Method {
-    fn from(method: MethodArg) -> Self {
-        match method {
-            MethodArg::Linear => Self::Linear,
-            MethodArg::LinearExact => Self::LinearExact,
-            MethodArg::Ease => Self::Ease,
-            MethodArg::Sequence => Self::Sequence,
-            MethodArg::Knn => Self::Knn,
-            MethodArg::Together => Self::Together,
-            MethodArg::Personal => Self::Personal,
-            MethodArg::Discover => Self::Discover,
-            MethodArg::Markov => Self::Markov,
-            MethodArg::Transitions => Self::Transitions,
-            MethodArg::RepeatLast => Self::RepeatLast,
-            MethodArg::Popular => Self::Popular,
         }
     }
 }

@@ -14,6 +14,8 @@ mod inspect;
 mod pack;
 mod simulate;
 mod train;
+#[cfg(feature = "encoder")]
+mod tune;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -26,9 +28,10 @@ pub use failure::Failure;
 #[derive(Debug, Parser)]
 #[command(name = "endcap-model", version, arg_required_else_help = true)]
 #[cfg_attr(
-    not(all(feature = "image", feature = "ranker")),
+    not(all(feature = "encoder", feature = "image", feature = "ranker")),
     command(
-        after_help = "A build for the demo, without `image` and `pack --ranker`: `make tools` builds all of it."
+        after_help = "A build for the demo, without `image`, `train --encoder`, `tune` and `pack --ranker`: `make tools` builds \
+                      all of it."
     )
 )]
 struct Cli {
@@ -41,6 +44,8 @@ enum Command {
     Import(import::Args),
     Simulate(simulate::Args),
     Train(train::Args),
+    #[cfg(feature = "encoder")]
+    Tune(tune::Args),
     Evaluate(evaluate::Args),
     Pack(pack::Args),
     #[cfg(feature = "image")]
@@ -55,6 +60,8 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Train(args) => train::run(&args),
+        #[cfg(feature = "encoder")]
+        Command::Tune(args) => tune::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Pack(args) => pack::run(&args),
         #[cfg(feature = "image")]

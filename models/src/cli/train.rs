@@ -1,6 +1,6 @@
 //! `endcap-model train`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::ValueEnum;
@@ -18,7 +18,7 @@ use crate::evaluate::EvaluateError;
 use crate::fit::{Fitted, Recipe, fit};
 use crate::progress::{Progress, Unit};
 use crate::report::{Align, Table, count};
-use crate::train::{Limits, Options, TrainError, Trained, records};
+use crate::train::{Limits, Log, Options, TrainError, Trained, records};
 
 /// Train the model's sources on a dataset: linear model, session kNN, co-occurrence, trending, popularity.
 ///
@@ -282,20 +282,18 @@ impl LinearArgs {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let started = Instant::now();
-    let dataset = Dataset::open(&args.dataset).map_err(|e| failure(e.into()))?;
-    let mut progress = Progress::new("reading events", dataset.report().rows_kept, Unit::Count);
-    let log = records(&dataset, &mut |read| progress.set(read));
-    progress.finish();
-    let log = log.map_err(failure)?;
+    let (log, dataset) = read(&args.dataset)?;
     // The name and not the path: a model file should not tell how its maker's disk is laid out.
     let name = |source: &Source| source.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let source = dataset.report().sources.iter().map(name).collect::<Vec<_>>().join(", ");
     #[cfg(feature = "encoder")]
-    let encoder = {
+    let encoder = args.encoder.recipe(Some((&args.out, args.resume)));
+    #[cfg(feature = "encoder")]
+    if encoder.is_some() {
+        // Where its checkpoints go.
         std::fs::create_dir_all(&args.out)
             .map_err(|source| failure(TrainError::Io { action: "create", path: args.out.clone(), source }))?;
-        args.encoder.recipe(Some((&args.out, args.resume)))
-    };
+    }
     let wants_encoder = args.encoder.is_asked_for();
     let recipe = Recipe {
         options: Options {
@@ -332,6 +330,15 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     ))
 }
 
+/// Reads a dataset's events.
+pub(super) fn read(path: &Path) -> Result<(Log, Dataset), Failure> {
+    let dataset = Dataset::open(path).map_err(|e| failure(e.into()))?;
+    let mut progress = Progress::new("reading events", dataset.report().rows_kept, Unit::Count);
+    let log = records(&dataset, &mut |read| progress.set(read));
+    progress.finish();
+    Ok((log.map_err(failure)?, dataset))
+}
+
 fn summary(trained: &Trained) -> Table {
     let data = &trained.manifest.data;
     let mut table = Table::new("Trained", &[("", Align::Left), ("", Align::Right)]);
@@ -352,7 +359,7 @@ fn summary(trained: &Trained) -> Table {
 }
 
 /// Choosing weights fails as training does.
-fn evaluation(error: EvaluateError) -> Failure {
+pub(super) fn evaluation(error: EvaluateError) -> Failure {
     match error {
         EvaluateError::Train(error) => failure(error),
         #[cfg(feature = "encoder")]

@@ -47,6 +47,16 @@ impl Layer {
 }
 
 impl Weights {
+    /// How many there are, item vectors among them.
+    pub fn count(&self) -> usize {
+        let layer = |layer: &Layer| {
+            let matrices: usize = layer.projections.iter().map(Vec::len).sum();
+            matrices + layer.attention_norm.len() + layer.mlp_norm.len()
+        };
+        let tables = self.embedding.len() + self.output.as_ref().map_or(0, Vec::len);
+        tables + self.layers.iter().map(layer).sum::<usize>() + self.norm.len()
+    }
+
     /// The weights as the core wants them.
     pub fn tensors(&self) -> EncoderTensors<'_> {
         EncoderTensors {

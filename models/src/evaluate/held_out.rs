@@ -17,7 +17,7 @@ pub struct HeldOut {
 /// Share of the sessions before those that are asked about.
 const ASKED_FROM: f64 = 0.9;
 /// With fewer questions the choice would be one of chance.
-const LEAST_CASES: usize = 300;
+pub const LEAST_CASES: usize = 300;
 /// Beyond these a search takes longer and finds the same.
 const MOST_CASES: usize = 3_000;
 /// Newest events that are trained on for the search: more only take memory, as weights are not many.
@@ -26,11 +26,17 @@ const MOST_EVENTS: u64 = 5_000_000;
 const MAX_HISTORY: usize = 50;
 
 impl HeldOut {
-    /// Holds out the newest tenth of the sessions of `log`. `None` where that is too little to choose by.
-    pub fn of(log: &Log) -> Option<Self> {
+    /// Holds out the newest tenth of the sessions of `log`.
+    ///
+    /// # Errors
+    /// Where that is too little to choose by: how many questions there are, of [`LEAST_CASES`].
+    pub fn of(log: &Log) -> Result<Self, usize> {
         let cut = (log.sessions.len() as f64 * ASKED_FROM) as usize;
         let cases = cases(log, cut);
-        (cases.len() >= LEAST_CASES).then(|| Self { before: before(log, cut), cases })
+        if cases.len() < LEAST_CASES {
+            return Err(cases.len());
+        }
+        Ok(Self { before: before(log, cut), cases })
     }
 }
 

@@ -17,7 +17,7 @@ mod tune;
 
 pub use blend::{TunedBlend, tune_blend};
 pub use error::EvaluateError;
-pub use held_out::HeldOut;
+pub use held_out::{HeldOut, LEAST_CASES};
 pub use linear::EASE_LAMBDA;
 pub use metrics::{CUTOFFS, Figures, Metrics};
 pub use protocol::{Case, Protocol, Split, Task};

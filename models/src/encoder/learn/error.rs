@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::encoder::WeightsError;
+use crate::evaluate::LEAST_CASES;
 use crate::staging::StagingError;
 
 /// Why there are no weights.
@@ -11,10 +12,11 @@ pub enum LearnError {
     /// An option out of its range.
     #[error("the encoder's {0}; `endcap-model train --help` has the ranges")]
     Option(String),
-    /// No sequence of two items.
+    /// No sequence of two items, or too few questions.
     #[error(
-        "too few events to train an encoder on: {sequences} sequences of two or more items, {questions} held-out questions; \
-         leave --encoder out, or import a log that covers more visits"
+        "too few events to train an encoder on: {sequences} sequences of two or more items, {questions} questions about the \
+         newest tenth of the sessions, of {LEAST_CASES} that it takes; leave --encoder out, or import a log that covers \
+         more visits"
     )]
     TooFew {
         /// Sequences that something could be learned from.

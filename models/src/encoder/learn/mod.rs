@@ -15,6 +15,7 @@ mod loss;
 mod optimizer;
 mod options;
 mod plan;
+mod search;
 mod sequences;
 mod step;
 mod validate;
