@@ -43,6 +43,36 @@ fn a_chain_is_learned_in_order() {
 }
 
 #[test]
+fn a_report_is_one_page_with_the_same_figures() {
+    let folder = Folder::new();
+    let lines: String = (0..40).map(|at| format!("inv{at}\ta b c {} {}\n", at % 7, at % 5)).collect();
+    let file = folder.file("lines<&>.txt", lines);
+    let page = folder.path("page");
+    let args =
+        ["--protocol", "uci-shuffled", "--methods", "personal,popular,markov", "--split", "valid,test"];
+    let data = ["--data", file.to_str().unwrap(), "--report", page.to_str().unwrap()];
+    let report = evaluate(&[&args[..], &data].concat());
+    let html = std::fs::read_to_string(page.join("index.html")).unwrap();
+    assert_eq!(std::fs::read_dir(&page).unwrap().count(), 1, "one file");
+    // A plot for each part, with a line for each method beside the axes and the grid.
+    assert_eq!(html.matches("<svg").count(), 2);
+    for split in report["splits"].as_array().unwrap() {
+        for row in split["rows"].as_array().unwrap() {
+            let cell = |value: &Value| format!(">{:.4}</td>", value.as_f64().unwrap());
+            assert!(
+                html.contains(&cell(&row["recall"][1])) && html.contains(&cell(&row["ndcg"][3])),
+                "{row}"
+            );
+            let last = row["recall_by_length"][49].as_f64().unwrap();
+            assert_eq!(last, row["recall"][3].as_f64().unwrap(), "the curve ends where the table does");
+        }
+    }
+    // It asks nothing of the network, and what is named in it is text.
+    assert!(!html.contains("<script") && !html.contains("src=") && !html.contains("href="));
+    assert!(html.contains("lines&lt;&amp;&gt;.txt"));
+}
+
+#[test]
 fn leave_one_out_keeps_targets_from_training() {
     // The pair (x, y) stands together only as history and target: nobody may have learned it.
     let folder = Folder::new();

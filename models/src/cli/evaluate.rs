@@ -7,16 +7,21 @@ use std::time::Instant;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use endcap_core::format::Parameters;
-use serde::Serialize;
 
 use super::fit::{EncoderArgs, FitProgress};
 use super::train::{BlendArgs, KnnArgs, LinearArgs, TogetherArgs};
 use super::{Failure, print, print_json};
 use crate::encoder::EncoderForms;
-use crate::evaluate::{self, Baselines, CUTOFFS, EvaluateError, Figures, Method, Protocol, Row, Split};
+#[cfg(feature = "encoder")]
+use crate::evaluate::PassFigures;
+use crate::evaluate::{
+    self, Baselines, CUTOFFS, EvaluateError, Method, Protocol, Report, Split, SplitReport,
+};
 use crate::fit::{Recipe, fit};
 use crate::progress::{Progress, Unit};
 use crate::report::{Align, Table, count};
+#[cfg(feature = "page")]
+use crate::staging::replace_file;
 use crate::train::{Options, TrainError};
 
 /// Measure recommendations by a built-in protocol, through the packed file and the serving code.
@@ -78,6 +83,10 @@ pub(super) struct Args {
     /// Also write the figures to this file as JSON.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Also write a page with the tables and plots to this folder, as index.html.
+    #[cfg(feature = "page")]
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
     /// Print the figures as one JSON object.
     #[arg(long)]
     json: bool,
@@ -105,47 +114,6 @@ impl ValueEnum for Method {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(PossibleValue::new(self.as_str()))
-    }
-}
-
-/// What is written as JSON: one object a run.
-#[derive(Debug, Serialize)]
-struct Report {
-    protocol: Protocol,
-    splits: Vec<SplitReport>,
-}
-
-#[derive(Debug, Serialize)]
-struct SplitReport {
-    split: Split,
-    /// With the weights that were chosen on the newest part of what was trained on.
-    parameters: Parameters,
-    train_events: u64,
-    train_items: usize,
-    train_seconds: f64,
-    model_bytes: usize,
-    /// Means over the runs.
-    rows: Vec<Row>,
-    /// The figures of each run, where there are several.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    runs: Vec<Vec<Row>>,
-}
-
-impl SplitReport {
-    /// One report of several runs; all but the figures is that of the first.
-    fn mean(mut runs: Vec<Self>) -> Option<Self> {
-        if runs.len() <= 1 {
-            return runs.pop();
-        }
-        let rows: Vec<Vec<Row>> = runs.iter().map(|run| run.rows.clone()).collect();
-        let mut first = runs.swap_remove(0);
-        for (at, row) in first.rows.iter_mut().enumerate() {
-            let figures: Vec<_> =
-                rows.iter().filter_map(|run| run.get(at)).map(|row| row.figures.clone()).collect();
-            row.figures = Figures::mean(&figures).unwrap_or_else(|| row.figures.clone());
-        }
-        first.runs = rows;
-        Some(first)
     }
 }
 
@@ -182,6 +150,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         std::fs::write(path, json)
             .map_err(|source| failure(EvaluateError::Io { path: path.clone(), source }))?;
     }
+    #[cfg(feature = "page")]
+    if let Some(folder) = &args.report {
+        write_page(&report, folder)?;
+    }
     if args.json {
         print_json(&report)?;
     } else {
@@ -190,6 +162,16 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         }
     }
     check(args, &report)
+}
+
+#[cfg(feature = "page")]
+fn write_page(report: &Report, folder: &std::path::Path) -> Result<(), Failure> {
+    let command: Vec<String> = std::env::args().skip(1).collect();
+    let html =
+        evaluate::page(report, &format!("endcap-model {}", command.join(" "))).map_err(Failure::internal)?;
+    let io = |source| failure(EvaluateError::Io { path: folder.to_owned(), source });
+    std::fs::create_dir_all(folder).map_err(io)?;
+    replace_file(&folder.join("index.html"), html.as_bytes()).map_err(Failure::internal)
 }
 
 fn tune(args: &Args, protocol: Protocol, parameters: &mut Parameters) -> Result<(), Failure> {
@@ -266,8 +248,17 @@ fn measure(
         train_seconds,
         model_bytes: model.bytes(),
         rows,
+        #[cfg(feature = "encoder")]
+        passes: fitted.learned.iter().flat_map(|[before, _]| &before.passes).map(figures_of).collect(),
+        #[cfg(not(feature = "encoder"))]
+        passes: Vec::new(),
         runs: Vec::new(),
     })
+}
+
+#[cfg(feature = "encoder")]
+fn figures_of(pass: &crate::encoder::learn::Pass) -> PassFigures {
+    PassFigures { pass: pass.pass, loss: pass.loss, ndcg10: pass.ndcg10.unwrap_or_default() }
 }
 
 fn table(report: &SplitReport) -> Table {

@@ -71,7 +71,7 @@ pub fn tune_blend(
             ease: None,
             proposals: proposals.as_ref(),
         };
-        let metrics = measure(&parts, cases, Method::Personal, &weights);
+        let [metrics, ..] = measure(&parts, cases, Method::Personal, &weights);
         Ok(metrics.figures(before.items.len()).ndcg[AT_10])
     };
     let groups = settings(options.parameters.linear.is_some(), encoder.is_some());

@@ -11,6 +11,8 @@ use super::Case;
 pub const CUTOFFS: [usize; 4] = [5, 10, 20, 50];
 /// The cut-off of coverage and popularity bias.
 const LIST: usize = 20;
+/// Longest list.
+pub const LONGEST: usize = CUTOFFS[CUTOFFS.len() - 1];
 
 /// Sums over cases; [`Metrics::figures`] gives means. Mergeable, so that threads can count apart.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +24,10 @@ pub struct Metrics {
     mrr: [f64; CUTOFFS.len()],
     new_cases: usize,
     new_recall: [f64; CUTOFFS.len()],
+    cold_cases: usize,
+    cold_recall: [f64; CUTOFFS.len()],
+    /// Of lists of every length up to [`LONGEST`]; empty before the first case.
+    curve: Vec<f64>,
     listed: HashSet<ItemIx>,
     listed_popularity: f64,
     listed_count: usize,
@@ -46,8 +52,14 @@ pub struct Figures {
     pub mrr: [f64; CUTOFFS.len()],
     /// Recall over only those targets that the history does not contain; cases without any are left out.
     pub new_recall: [f64; CUTOFFS.len()],
-    /// Share of all targets that the history does not contain.
+    /// Cases with a target that the history does not contain.
     pub new_cases: usize,
+    /// Recall over only those targets that had no event in training; cases without any are left out.
+    pub cold_recall: [f64; CUTOFFS.len()],
+    /// Cases with such a target.
+    pub cold_cases: usize,
+    /// Recall of lists of 1, 2, ... up to [`LONGEST`] items.
+    pub recall_by_length: Vec<f64>,
     /// Share of the trained items that stand in some list of 20.
     pub coverage: f64,
     /// Mean popularity of listed items over that of targets: 1 is unbiased, more favours the popular.
@@ -68,6 +80,10 @@ impl Figures {
             ndcg: means(&|figures| figures.ndcg),
             mrr: means(&|figures| figures.mrr),
             new_recall: means(&|figures| figures.new_recall),
+            cold_recall: means(&|figures| figures.cold_recall),
+            recall_by_length: (0..LONGEST)
+                .map(|at| mean(&|figures| figures.recall_by_length.get(at).copied().unwrap_or_default()))
+                .collect(),
             coverage: mean(&|figures| figures.coverage),
             popularity_bias: mean(&|figures| figures.popularity_bias),
             ..runs.first()?.clone()
@@ -83,6 +99,9 @@ impl Metrics {
         let known: HashSet<ItemIx> = case.history.iter().copied().collect();
         let fresh = targets.iter().filter(|item| !known.contains(item)).count();
         self.new_cases += usize::from(fresh > 0);
+        let is_cold = |item: &ItemIx| popularity[*item as usize] <= 0.0;
+        let cold = targets.iter().filter(|item| is_cold(item)).count();
+        self.cold_cases += usize::from(cold > 0);
         for (at, &k) in CUTOFFS.iter().enumerate() {
             let head = &list[..list.len().min(k)];
             let hits: Vec<usize> = head
@@ -102,6 +121,16 @@ impl Metrics {
                     head.iter().filter(|item| targets.contains(item) && !known.contains(item)).count();
                 self.new_recall[at] += found as f64 / fresh as f64;
             }
+            if cold > 0 {
+                let found = head.iter().filter(|item| targets.contains(item) && is_cold(item)).count();
+                self.cold_recall[at] += found as f64 / cold as f64;
+            }
+        }
+        self.curve.resize(LONGEST, 0.0);
+        let mut found = 0;
+        for (at, sum) in self.curve.iter_mut().enumerate() {
+            found += usize::from(list.get(at).is_some_and(|item| targets.contains(item)));
+            *sum += found as f64 / targets.len().max(1) as f64;
         }
         for &item in list.iter().take(LIST) {
             self.listed.insert(item);
@@ -118,12 +147,18 @@ impl Metrics {
     pub fn merge(&mut self, other: Self) {
         self.cases += other.cases;
         self.new_cases += other.new_cases;
+        self.cold_cases += other.cold_cases;
+        if !other.curve.is_empty() {
+            self.curve.resize(LONGEST, 0.0);
+        }
+        self.curve.iter_mut().zip(&other.curve).for_each(|(sum, other)| *sum += other);
         for at in 0..CUTOFFS.len() {
             self.hit[at] += other.hit[at];
             self.recall[at] += other.recall[at];
             self.ndcg[at] += other.ndcg[at];
             self.mrr[at] += other.mrr[at];
             self.new_recall[at] += other.new_recall[at];
+            self.cold_recall[at] += other.cold_recall[at];
         }
         self.listed.extend(other.listed);
         self.listed_popularity += other.listed_popularity;
@@ -147,6 +182,9 @@ impl Metrics {
             mrr: mean(self.mrr, self.cases),
             new_recall: mean(self.new_recall, self.new_cases),
             new_cases: self.new_cases,
+            cold_recall: mean(self.cold_recall, self.cold_cases),
+            cold_cases: self.cold_cases,
+            recall_by_length: self.curve.iter().map(|sum| ratio(*sum, self.cases)).collect(),
             coverage: self.listed.len() as f64 / trained_items.max(1) as f64,
             popularity_bias: if wanted > 0.0 { listed / wanted } else { 0.0 },
         }
@@ -175,10 +213,19 @@ mod tests {
         let expected = (1.0 / 3_f64.log2() + 1.0 / 7_f64.log2()) / (1.0 + 1.0 / 3_f64.log2());
         assert!((figures.ndcg[1] - expected).abs() < 1e-12);
         assert_eq!(figures.coverage, 0.6);
+        assert_eq!(figures.recall_by_length[..6], [0.0, 0.5, 0.5, 0.5, 0.5, 1.0]);
+        assert_eq!((figures.recall_by_length.len(), figures.cold_cases), (50, 0));
         assert_eq!(figures.popularity_bias, 1.0);
         metrics.add(&case, &[9, 7], &[1.0; 10]);
         let mean = Figures::mean(&[figures, metrics.figures(10)]).expect("two runs");
         assert_eq!((mean.recall[1], mean.cases), (0.75, 1), "of 1 and 0.5");
         assert_eq!(Figures::mean(&[]), None);
+        // Item 3 never had an event.
+        let mut popularity = [1.0; 10];
+        popularity[3] = 0.0;
+        let mut metrics = Metrics::default();
+        metrics.add(&case, &[9, 7, 6, 8, 5, 3], &popularity);
+        let figures = metrics.figures(9);
+        assert_eq!((figures.cold_recall, figures.cold_cases), ([0.0, 1.0, 1.0, 1.0], 1));
     }
 }

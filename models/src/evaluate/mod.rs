@@ -9,9 +9,13 @@ mod error;
 mod held_out;
 mod linear;
 mod metrics;
+#[cfg(feature = "page")]
+mod page;
 pub mod protocol;
 mod ranker;
+mod report;
 mod run;
+mod segment;
 mod sequence;
 mod tune;
 
@@ -19,8 +23,12 @@ pub use blend::{TunedBlend, tune_blend};
 pub use error::EvaluateError;
 pub use held_out::{HeldOut, LEAST_CASES};
 pub use linear::EASE_LAMBDA;
-pub use metrics::{CUTOFFS, Figures, Metrics};
+pub use metrics::{CUTOFFS, Figures, LONGEST, Metrics};
+#[cfg(feature = "page")]
+pub use page::{PageError, page};
 pub use protocol::{Case, Protocol, Split, Task};
 pub use ranker::Method;
+pub use report::{PassFigures, Report, SplitReport};
 pub use run::{Baselines, Row, evaluate};
+pub use segment::Segment;
 pub use tune::{Tuned, tune_knn};

@@ -9,9 +9,10 @@ use serde::Serialize;
 use super::EvaluateError;
 use super::baseline::{Markov, Transitions};
 use super::linear::{self, Exact};
-use super::metrics::{CUTOFFS, Figures, Metrics};
+use super::metrics::{Figures, LONGEST, Metrics};
 use super::protocol::{Case, Task};
 use super::ranker::{Method, Parts};
+use super::segment::Segment;
 use crate::train::Limits;
 
 /// A line of the table.
@@ -22,6 +23,8 @@ pub struct Row {
     /// Its figures.
     #[serde(flatten)]
     pub figures: Figures,
+    /// Of the cases of each segment that has any, in the order of [`Segment::ALL`].
+    pub segments: Vec<(Segment, Figures)>,
     /// Wall seconds for ranking all cases on all cores.
     pub seconds: f64,
 }
@@ -76,16 +79,27 @@ pub fn evaluate(
     };
     let rank_all = |method: Method| {
         let begin = Instant::now();
-        let metrics = measure(&parts, cases, method, &weights);
-        Row { method, figures: metrics.figures(popularity.len()), seconds: begin.elapsed().as_secs_f64() }
+        let [all, segments @ ..] = measure(&parts, cases, method, &weights);
+        let seconds = begin.elapsed().as_secs_f64();
+        let segments =
+            Segment::ALL.into_iter().zip(segments.map(|segment| segment.figures(popularity.len())));
+        Row {
+            method,
+            figures: all.figures(popularity.len()),
+            segments: segments.filter(|(_, figures)| figures.cases > 0).collect(),
+            seconds,
+        }
     };
     Ok(methods.iter().map(|&method| rank_all(method)).collect())
 }
 
-pub(super) fn measure(parts: &Parts<'_>, cases: &[Case], method: Method, weights: &[f64]) -> Metrics {
+/// Metrics of all cases, and of each segment.
+type Tally = [Metrics; 1 + Segment::ALL.len()];
+
+/// Ranks every case by one method.
+pub(super) fn measure(parts: &Parts<'_>, cases: &[Case], method: Method, weights: &[f64]) -> Tally {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let share = cases.len().div_ceil(threads).max(1);
-    let longest = CUTOFFS[CUTOFFS.len() - 1];
     std::thread::scope(|scope| {
         let workers: Vec<_> = cases
             .chunks(share)
@@ -93,19 +107,21 @@ pub(super) fn measure(parts: &Parts<'_>, cases: &[Case], method: Method, weights
             .map(|(number, chunk)| {
                 scope.spawn(move || {
                     let mut ranker = parts.ranker(method);
-                    let (mut metrics, mut list) = (Metrics::default(), Vec::new());
+                    let (mut metrics, mut list) = (Tally::default(), Vec::new());
                     for (at, case) in (number * share..).zip(chunk) {
                         list.clear();
-                        ranker.rank(at, case, longest, &mut list);
-                        metrics.add(case, &list, weights);
+                        ranker.rank(at, case, LONGEST, &mut list);
+                        for place in [0, 1 + Segment::of(case) as usize] {
+                            metrics[place].add(case, &list, weights);
+                        }
                     }
                     metrics
                 })
             })
             .collect();
-        let mut total = Metrics::default();
+        let mut total = Tally::default();
         for metrics in workers.into_iter().filter_map(|worker| worker.join().ok()) {
-            total.merge(metrics);
+            total.iter_mut().zip(metrics).for_each(|(total, metrics)| total.merge(metrics));
         }
         total
     })

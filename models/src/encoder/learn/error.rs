@@ -26,7 +26,7 @@ pub enum LearnError {
     },
     /// A loss that is infinite or no number.
     #[error(
-        "the encoder's loss is {loss} at step {step} (pass {pass}): the step size is too large for this log; {kept}give a \
+        "the encoder's loss is {loss}, or its gradient no number, at step {step} (pass {pass}): the step size is too large for this log; {kept}give a \
          smaller --encoder-learning-rate than {learning_rate}"
     )]
     NotFinite {

@@ -200,7 +200,9 @@ pub fn learn(
         let begun = Instant::now();
         for batch in &batches[state.progress.batches..] {
             let gradient = stepper.gradient(&state.weights, batch, state.optimizer.steps)?;
-            if !gradient.loss.is_finite() {
+            let norm = gradient.norm();
+            // Neither is applied, so that no checkpoint ever holds weights that are no numbers.
+            if !(gradient.loss.is_finite() && norm.is_finite()) {
                 return Err(LearnError::NotFinite {
                     loss: gradient.loss,
                     step: state.optimizer.steps,
@@ -210,7 +212,7 @@ pub fn learn(
                 });
             }
             let targets: usize = batch.iter().map(sequences::Piece::positions).sum();
-            state.optimizer.step(&mut state.weights, &gradient, options);
+            state.optimizer.step(&mut state.weights, &gradient, norm, options);
             let progress = &mut state.progress;
             progress.loss += gradient.loss * targets as f64;
             progress.targets += targets as u64;

@@ -35,11 +35,15 @@ impl Optimizer {
         Self { mean: zeros.clone(), square: zeros, steps: 0, rate }
     }
 
-    /// Moves `weights` against `gradient`.
-    pub(super) fn step(&mut self, weights: &mut Weights, gradient: &Gradient, options: &EncoderOptions) {
-        let values = std::iter::once(&gradient.table).chain(&gradient.layers);
-        let square: f64 = values.flatten().map(|&value| f64::from(value) * f64::from(value)).sum();
-        let clip = (LONGEST / square.sqrt().max(LONGEST)) as f32;
+    /// Moves `weights` against `gradient`, whose norm is `norm`.
+    pub(super) fn step(
+        &mut self,
+        weights: &mut Weights,
+        gradient: &Gradient,
+        norm: f64,
+        options: &EncoderOptions,
+    ) {
+        let clip = (LONGEST / norm.max(LONGEST)) as f32;
         self.steps += 1;
         let rate = self.rate * (self.steps as f32 / WARM_UP).min(1.0);
         // Bias of the running means, which begin at 0 (Kingma and Ba, 2015).

@@ -75,6 +75,14 @@ pub(super) struct Gradient {
     pub(super) layers: Vec<Vec<f32>>,
 }
 
+impl Gradient {
+    /// Its length over all weights.
+    pub(super) fn norm(&self) -> f64 {
+        let values = std::iter::once(&self.table).chain(&self.layers).flatten();
+        values.map(|&value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt()
+    }
+}
+
 /// What a step needs to know.
 pub(super) struct Stepper<'a> {
     pub(super) tables: &'a Tables,

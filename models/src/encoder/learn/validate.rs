@@ -13,6 +13,8 @@ use crate::evaluate::{Case, Metrics};
 
 /// Histories that are read at once.
 const AT_ONCE: usize = 64;
+/// Scores that are held at once, 16 MB: fewer histories are ranked together where the catalogue is large.
+const SCORES: usize = 1 << 22;
 /// Items that are listed.
 const LIST: usize = 10;
 /// Index of cut-off 10.
@@ -26,11 +28,12 @@ pub(super) fn ndcg10(weights: &Weights, tables: &Tables, cases: &[Case]) -> Resu
     let mut order: Vec<&Case> = cases.iter().collect();
     // Similar lengths together; sorting is stable, so sums come in the same order every time.
     order.sort_by_key(|case| case.history.len());
+    let popularity = vec![0.0; weights.shape.items];
     let parts: Vec<Result<Metrics>> = order
         .par_chunks(AT_ONCE)
         .map(|cases| {
             let users = users(weights, &leaves, &table, tables, cases)?;
-            Ok(rank(weights, &users, cases))
+            Ok(rank(weights, &users, cases, &popularity))
         })
         .collect();
     let mut total = Metrics::default();
@@ -65,29 +68,32 @@ fn users(
     states.index_select(&Tensor::new(last, &Device::Cpu)?, 0)?.flatten_all()?.to_vec1()
 }
 
-fn rank(weights: &Weights, users: &[f32], cases: &[&Case]) -> Metrics {
+fn rank(weights: &Weights, users: &[f32], cases: &[&Case], popularity: &[f64]) -> Metrics {
     let (items, dim) = (weights.shape.items, weights.shape.dim);
-    let mut scores = vec![0.0; cases.len() * items];
-    matmul(
-        MatMut::from_row_major_slice_mut(&mut scores, cases.len(), items),
-        Accum::Replace,
-        MatRef::from_row_major_slice(users, cases.len(), dim),
-        MatRef::from_row_major_slice(&weights.embedding, items, dim).transpose(),
-        1.0,
-        Par::Seq,
-    );
     let (mut metrics, mut top) = (Metrics::default(), TopN::default());
-    let popularity = vec![0.0; items];
-    for (case, scores) in cases.iter().zip(scores.chunks_exact(items)) {
-        top.reset(LIST);
-        let newest = case.history[case.earlier..].last();
-        for (item, &score) in (0..).zip(scores) {
-            if top.admits(score) && Some(&item) != newest {
-                top.push(score, item);
+    let together = (SCORES / items).clamp(1, cases.len());
+    let mut scores = vec![0.0; together * items];
+    for (users, cases) in users.chunks(together * dim).zip(cases.chunks(together)) {
+        let scores = &mut scores[..cases.len() * items];
+        matmul(
+            MatMut::from_row_major_slice_mut(&mut *scores, cases.len(), items),
+            Accum::Replace,
+            MatRef::from_row_major_slice(users, cases.len(), dim),
+            MatRef::from_row_major_slice(&weights.embedding, items, dim).transpose(),
+            1.0,
+            Par::Seq,
+        );
+        for (case, scores) in cases.iter().zip(scores.chunks_exact(items)) {
+            top.reset(LIST);
+            let newest = case.history[case.earlier..].last();
+            for (item, &score) in (0..).zip(scores) {
+                if top.admits(score) && Some(&item) != newest {
+                    top.push(score, item);
+                }
             }
+            let list: Vec<_> = top.finish().iter().map(|&(_, item)| item).collect();
+            metrics.add(case, &list, popularity);
         }
-        let list: Vec<_> = top.finish().iter().map(|&(_, item)| item).collect();
-        metrics.add(case, &list, &popularity);
     }
     metrics
 }
