@@ -56,7 +56,7 @@ case ${1:-} in
     vmis)
         cargo build --release --locked -p endcap-models
         exec "$ROOT/target/release/endcap-model" evaluate --protocol serenade --data "$ENDCAP_DATA/serenade" \
-            --split valid,test --methods knn --expect-mrr20 valid=0.3197,test=0.3401 "${args[@]}"
+            --split valid,test --methods knn --blend-default --expect-mrr20 valid=0.3197,test=0.3401 "${args[@]}"
         ;;
     quality)
         cargo build --release --locked -p endcap-models

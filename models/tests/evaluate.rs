@@ -212,6 +212,7 @@ fn vmis_knn_reproduces_its_published_figures() {
         "valid,test",
         "--methods",
         "knn",
+        "--blend-default",
         "--expect-mrr20",
         "valid=0.3197,test=0.3401",
     ]);

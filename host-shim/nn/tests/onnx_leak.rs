@@ -16,6 +16,9 @@ const ROUNDS: usize = 200;
 const WINDOW: usize = 50;
 /// How much more memory the process may have afterwards.
 const TOLERANCE: f64 = 1.05;
+/// Times that may be measured. Once in a while the allocator keeps a freed matrix, and stays at that; what leaks grows by
+/// the same every time.
+const TIMES: usize = 3;
 
 /// Gives what is free back to the system, so that the measure is of what is in use. Without it glibc keeps a few
 /// megabytes in one round and not in the next.
@@ -57,8 +60,14 @@ fn two_hundred_rounds_leave_memory_as_it_was() {
         });
         pages.skip(rounds - WINDOW).fold(f64::INFINITY, f64::min)
     };
-    let (before, after) = (least_of_last(WARM_UP), least_of_last(ROUNDS));
-    println!("resident pages: {before} before, {after} after {ROUNDS} rounds");
-    assert!(after <= before * TOLERANCE, "{before} pages became {after}");
+    let mut before = least_of_last(WARM_UP);
+    let grew = (0..TIMES).all(|_| {
+        let after = least_of_last(ROUNDS);
+        println!("resident pages: {before} before, {after} after {ROUNDS} rounds");
+        let grew = after > before * TOLERANCE;
+        before = after;
+        grew
+    });
+    assert!(!grew, "memory grew {TIMES} times by more than {TOLERANCE} in {ROUNDS} rounds");
     assert_eq!((engine.graphs_alive(), engine.contexts_alive()), (0, 0));
 }

@@ -3,14 +3,15 @@
 //! The sources are trained without those sessions, and the weights that answer questions about them best are kept for the
 //! model that is then trained on everything. Only what serving looks at is searched: nothing is trained twice.
 
-use endcap_core::format::Parameters;
+use endcap_core::ItemIx;
+use endcap_core::format::{KnnParameters, Parameters};
 
 use super::baseline::{Markov, Transitions};
 use super::held_out::HeldOut;
 use super::ranker::{Method, Parts};
-use super::run::measure;
+use super::run::mean_ndcg;
 use super::sequence::Proposals;
-use super::{CUTOFFS, EvaluateError};
+use super::{Case, EvaluateError};
 use crate::encoder::{EncoderForms, Weights};
 use crate::train::{Options, TrainError, train};
 
@@ -31,8 +32,8 @@ pub struct TunedBlend {
 const LEAST_GAIN: f64 = 0.002;
 /// Rounds over all weights; two nearly always suffice.
 const ROUNDS: usize = 3;
-/// Index of cut-off 10.
-const AT_10: usize = 1;
+/// Items of the lists that are compared.
+const LIST: usize = 10;
 
 /// Searches weights for `options.parameters` on what is `held` out. `encoder` was learned without it, and is none of its
 /// sections yet. `heard` is told how many of how many settings are tried, at most. `None` where what is left is too small
@@ -58,10 +59,9 @@ pub fn tune_blend(
     let mut model = trained.open()?;
     let proposals = Proposals::of(&model, cases);
     let (markov, transitions) = (Markov::default(), Transitions::default());
-    let weights = vec![0.0; before.items.len()];
+    let targets: Vec<Vec<ItemIx>> = cases.iter().map(distinct_targets).collect();
     let mut score = |parameters: &Parameters| -> Result<f64, EvaluateError> {
-        let decay = parameters.linear.as_ref().map(|linear| linear.position_decay);
-        model.reweigh(parameters.blend.clone(), decay).map_err(TrainError::from)?;
+        model.ask_with(parameters).map_err(TrainError::from)?;
         let parts = Parts {
             model: &model,
             markov: &markov,
@@ -71,10 +71,9 @@ pub fn tune_blend(
             ease: None,
             proposals: proposals.as_ref(),
         };
-        let [metrics, ..] = measure(&parts, cases, Method::Personal, &weights);
-        Ok(metrics.figures(before.items.len()).ndcg[AT_10])
+        Ok(mean_ndcg(&parts, cases, &targets, Method::Personal, LIST))
     };
-    let groups = settings(options.parameters.linear.is_some(), encoder.is_some());
+    let groups = settings(&options.parameters, encoder.is_some());
     let most = 1 + ROUNDS * groups.iter().map(Vec::len).sum::<usize>();
     let mut best = options.parameters.clone();
     let first = score(&best)?;
@@ -110,10 +109,8 @@ pub fn tune_blend(
 
 /// A move of the search.
 enum Setting {
-    Knn(f32),
-    Together(f32),
-    Sequence(f32),
-    Again(f32),
+    /// A parameter, and what it is set to.
+    One(fn(&mut Parameters, f32), f32),
     /// Weight and decay of the linear model, as one is nothing without the other.
     Linear(f32, f32),
 }
@@ -121,10 +118,7 @@ enum Setting {
 impl Setting {
     fn apply(&self, parameters: &mut Parameters) {
         match *self {
-            Self::Knn(weight) => parameters.blend.knn = weight,
-            Self::Together(weight) => parameters.blend.together = weight,
-            Self::Sequence(weight) => parameters.blend.sequence = weight,
-            Self::Again(weight) => parameters.blend.again = weight,
+            Self::One(set, value) => set(parameters, value),
             Self::Linear(weight, decay) => {
                 parameters.blend.linear = weight;
                 if let Some(linear) = &mut parameters.linear {
@@ -136,22 +130,37 @@ impl Setting {
 }
 
 /// The moves, by what they change.
-fn settings(linear: bool, sequence: bool) -> Vec<Vec<Setting>> {
-    let mut groups = vec![
-        [0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0].map(Setting::Knn).into(),
-        [0.0, 0.125, 0.25, 0.5, 1.0].map(Setting::Together).into(),
-        [0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0].map(Setting::Again).into(),
-    ];
-    if sequence {
-        groups.push([0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0].map(Setting::Sequence).into());
-    }
-    if linear {
+fn settings(parameters: &Parameters, sequence: bool) -> Vec<Vec<Setting>> {
+    let one = |set: fn(&mut Parameters, f32), values: &[f32]| -> Vec<Setting> {
+        values.iter().map(|&value| Setting::One(set, value)).collect()
+    };
+    let mut groups = Vec::new();
+    if parameters.linear.is_some() {
         let decays = [1.0, 0.9, 0.75, 0.5, 0.3];
         let weights = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0];
         let pairs = weights.iter().flat_map(|&weight| decays.map(|decay| Setting::Linear(weight, decay)));
-        groups.insert(0, std::iter::once(Setting::Linear(0.0, 1.0)).chain(pairs).collect());
+        groups.push(std::iter::once(Setting::Linear(0.0, 1.0)).chain(pairs).collect());
+    }
+    groups.push(one(|all, value| all.blend.knn = value, &[0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0]));
+    groups.push(one(|all, value| all.blend.together = value, &[0.0, 0.125, 0.25, 0.5, 1.0]));
+    groups.push(one(|all, value| all.blend.again = value, &[0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]));
+    if sequence {
+        groups
+            .push(one(|all, value| all.blend.sequence = value, &[0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]));
+    }
+    // The index stays as it is: how it is asked costs no training. What was set by hand stays.
+    if parameters.knn == KnnParameters::default() {
+        groups.push(one(|all, value| all.knn.distance_factor = value, &[0.2, 0.4, 0.6, 0.8, 1.0]));
+        groups.push(one(|all, value| all.knn.match_decay = value, &[0.0, 0.1, 0.2, 0.3]));
+        groups.push(one(|all, value| all.knn.last_items = value as u32, &[2.0, 3.0, 4.0, 6.0, 10.0]));
+        groups.push(one(|all, value| all.knn.neighbors = value as u32, &[50.0, 100.0, 288.0, 600.0]));
     }
     groups
 }
 
-const _: () = assert!(CUTOFFS[AT_10] == 10);
+fn distinct_targets(case: &Case) -> Vec<ItemIx> {
+    let mut targets = case.targets.clone();
+    targets.sort_unstable();
+    targets.dedup();
+    targets
+}

@@ -191,6 +191,14 @@ impl Metrics {
     }
 }
 
+/// NDCG of the first `k` of a list; `targets` rise, each once.
+pub(super) fn ndcg(list: &[ItemIx], targets: &[ItemIx], k: usize) -> f64 {
+    let hits = (0..k).zip(list).filter(|(_, item)| targets.binary_search(item).is_ok());
+    let gain: f64 = hits.map(|(rank, _)| discount(rank)).sum();
+    let ideal: f64 = (0..targets.len().min(k)).map(discount).sum();
+    if ideal > 0.0 { gain / ideal } else { 0.0 }
+}
+
 /// 1 / log2(rank + 2), rank from 0.
 fn discount(rank: usize) -> f64 {
     1.0 / ((rank + 2) as f64).log2()
@@ -212,6 +220,8 @@ mod tests {
         assert_eq!(figures.new_recall, [1.0; 4], "only 3 is new, and it is found");
         let expected = (1.0 / 3_f64.log2() + 1.0 / 7_f64.log2()) / (1.0 + 1.0 / 3_f64.log2());
         assert!((figures.ndcg[1] - expected).abs() < 1e-12);
+        assert!((ndcg(&[9, 3, 7, 8, 6, 1], &[1, 3], 10) - expected).abs() < 1e-12);
+        assert_eq!(ndcg(&[9, 3, 7, 8, 6, 1], &[1], 5), 0.0);
         assert_eq!(figures.coverage, 0.6);
         assert_eq!(figures.recall_by_length[..6], [0.0, 0.5, 0.5, 0.5, 0.5, 1.0]);
         assert_eq!((figures.recall_by_length.len(), figures.cold_cases), (50, 0));

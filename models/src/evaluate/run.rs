@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::EvaluateError;
 use super::baseline::{Markov, Transitions};
 use super::linear::{self, Exact};
-use super::metrics::{Figures, LONGEST, Metrics};
+use super::metrics::{Figures, LONGEST, Metrics, ndcg};
 use super::protocol::{Case, Task};
 use super::ranker::{Method, Parts};
 use super::segment::Segment;
@@ -97,7 +97,7 @@ pub fn evaluate(
 type Tally = [Metrics; 1 + Segment::ALL.len()];
 
 /// Ranks every case by one method.
-pub(super) fn measure(parts: &Parts<'_>, cases: &[Case], method: Method, weights: &[f64]) -> Tally {
+fn measure(parts: &Parts<'_>, cases: &[Case], method: Method, weights: &[f64]) -> Tally {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let share = cases.len().div_ceil(threads).max(1);
     std::thread::scope(|scope| {
@@ -125,4 +125,33 @@ pub(super) fn measure(parts: &Parts<'_>, cases: &[Case], method: Method, weights
         }
         total
     })
+}
+
+/// Mean NDCG of lists of `k` by one method: what a search asks again and again, without everything else of a table. `targets` are
+/// those of each case, rising and each once. The same on any number of cores.
+pub(super) fn mean_ndcg(
+    parts: &Parts<'_>,
+    cases: &[Case],
+    targets: &[Vec<ItemIx>],
+    method: Method,
+    k: usize,
+) -> f64 {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = cases.len().div_ceil(threads).max(1);
+    let mut found = vec![0.0; cases.len()];
+    std::thread::scope(|scope| {
+        let chunks = cases.chunks(share).zip(targets.chunks(share)).zip(found.chunks_mut(share));
+        for (number, ((cases, targets), found)) in chunks.enumerate() {
+            scope.spawn(move || {
+                let (mut ranker, mut list) = (parts.ranker(method), Vec::new());
+                let each = (number * share..).zip(cases).zip(targets).zip(found);
+                for (((at, case), targets), found) in each {
+                    list.clear();
+                    ranker.rank(at, case, k, &mut list);
+                    *found = ndcg(&list, targets, k);
+                }
+            });
+        }
+    });
+    found.iter().sum::<f64>() / cases.len().max(1) as f64
 }

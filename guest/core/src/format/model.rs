@@ -13,7 +13,7 @@ use super::encoder::EncoderSlots;
 use super::error::FormatError;
 use super::items::{Catalogue, CatalogueSlots};
 use super::linear::{LinearRows, LinearSlots};
-use super::manifest::{Blend, LinearParameters, Manifest};
+use super::manifest::{KnnParameters, LinearParameters, Manifest, Parameters};
 use super::neighbors::{NeighborRows, NeighborSlots};
 use super::rankings::{RankingSlots, Rankings};
 use super::sessions::SessionSlots;
@@ -141,18 +141,23 @@ impl Model {
         &self.manifest
     }
 
-    /// Serves the same file with other weights: a search over them would otherwise write, digest and check it anew for
-    /// each. `position_decay` is the linear model's, where there is one.
+    /// Serves the same file with other weights and other questions to the same index: a search over them would otherwise
+    /// write, digest and check it anew for each. What the sections were made with stays.
     ///
     /// # Errors
-    /// [`FormatError::Invariant`] where a weight is out of its range; the model then must not be used.
-    pub fn reweigh(&mut self, blend: Blend, position_decay: Option<f32>) -> Result<(), FormatError> {
-        let parameters = &mut self.manifest.parameters;
-        parameters.blend = blend;
-        if let (Some(linear), Some(decay)) = (&mut parameters.linear, position_decay) {
-            linear.position_decay = decay;
+    /// [`FormatError::Invariant`] where a parameter is out of its range; the model then must not be used.
+    pub fn ask_with(&mut self, parameters: &Parameters) -> Result<(), FormatError> {
+        let own = &mut self.manifest.parameters;
+        own.blend = parameters.blend.clone();
+        own.knn = KnnParameters {
+            sample: own.knn.sample,
+            idf_exponent: own.knn.idf_exponent,
+            ..parameters.knn.clone()
+        };
+        if let (Some(own), Some(linear)) = (&mut own.linear, &parameters.linear) {
+            own.position_decay = linear.position_decay;
         }
-        parameters.check()
+        own.check()
     }
 
     /// Length of the file in bytes.
