@@ -99,7 +99,7 @@ bench-calls: setup plugin ## a call through the WasmEdge plugin against the nati
 vmis-check: setup ## accuracy of VMIS-kNN against the published figures (needs the data)
 	@scripts/bench.sh vmis
 
-quality-online-retail: setup ## trains on Online Retail's shuffled invoices, packs, and prints the table: means of 3 seeds (30 min; needs the data)
+quality-online-retail: setup ## trains on Online Retail's shuffled invoices, packs, and prints the table: means of 3 seeds (needs the data)
 	@scripts/bench.sh quality
 
 clean: ## remove what was built: target/ and dist/

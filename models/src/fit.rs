@@ -1,9 +1,12 @@
 //! From a log to a whole model: what is chosen on a shop's newest sessions, and then trained on all of them.
 
+use endcap_core::format::section;
+
 #[cfg(feature = "encoder")]
 use crate::encoder::learn::{self, Checkpoints, EncoderOptions, LearnStep, Learned, Until};
 use crate::encoder::{EncoderForms, Weights};
 use crate::evaluate::{EvaluateError, HeldOut, TunedBlend, tune_blend};
+use crate::gate::keep_back;
 use crate::train::{Log, Options, Step, Trained, train};
 
 /// What to make.
@@ -13,6 +16,8 @@ pub struct Recipe {
     pub options: Options,
     /// Whether the weights of the personal list are chosen.
     pub choose: bool,
+    /// Whether some of the newest visits are kept back, to compare this model and its successors by.
+    pub keep_back: bool,
     /// The sequence encoder, if one is wanted.
     #[cfg(feature = "encoder")]
     pub encoder: Option<EncoderRecipe>,
@@ -85,6 +90,8 @@ impl Fitted {
 /// # Errors
 /// Where the log is too small, an option is out of its range, or a training fails.
 pub fn fit(log: &Log, recipe: &Recipe, heard: &mut dyn FnMut(FitStep<'_>)) -> Result<Fitted, EvaluateError> {
+    let kept = if recipe.keep_back { keep_back(log) } else { None };
+    let log = kept.as_ref().map_or(log, |kept| &kept.rest);
     let mut options = recipe.options.clone();
     #[cfg(feature = "encoder")]
     let wants_encoder = recipe.encoder.is_some();
@@ -113,7 +120,11 @@ pub fn fit(log: &Log, recipe: &Recipe, heard: &mut dyn FnMut(FitStep<'_>)) -> Re
             options.card.metrics.insert("held_out_ndcg@10".to_owned(), chosen.ndcg10[1]);
         }
     }
-    let trained = train(log, &options, &mut |step| heard(FitStep::Train(step)))?;
+    let mut trained = train(log, &options, &mut |step| heard(FitStep::Train(step)))?;
+    if let Some(kept) = &kept {
+        trained.bodies.push((section::SAMPLE, kept.section()));
+        trained.manifest.data.questions = kept.questions.len() as u64;
+    }
     #[cfg(feature = "encoder")]
     let learned = match (before, &recipe.encoder) {
         (Some(before), Some(encoder)) => {

@@ -11,6 +11,7 @@ pub mod dataset;
 pub mod encoder;
 pub mod evaluate;
 pub mod fit;
+pub mod gate;
 #[cfg(feature = "image")]
 pub mod image;
 pub mod import;

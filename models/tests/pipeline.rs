@@ -138,6 +138,11 @@ fn a_failed_pack_leaves_the_old_model() {
     ok(&["pack", text(&trained), "--out", text(&file)]);
     let before = std::fs::read(&file).unwrap();
     refused(
+        &["pack", text(&trained), "--out", text(&file), "--encoder-forms", "gguf"],
+        2,
+        &["--encoder-forms", "there is no encoder"],
+    );
+    refused(
         &["pack", text(&trained), "--out", text(&file), "--max-bytes", "1000"],
         2,
         &["more than", "--knn-sample"],

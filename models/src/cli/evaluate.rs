@@ -208,6 +208,8 @@ fn measure(
     let recipe = Recipe {
         options: Options { parameters: parameters.clone(), limits, ..Options::default() },
         choose: args.blend.choose(&args.linear),
+        // A protocol has its own questions.
+        keep_back: false,
         #[cfg(feature = "encoder")]
         encoder: args.encoder.recipe(None).map(|mut encoder| {
             encoder.options.seed += seed;

@@ -7,7 +7,7 @@ use std::path::Path;
 #[cfg(feature = "encoder")]
 use std::time::{Duration, Instant};
 
-use endcap_core::format::{Blend, KnnParameters};
+use endcap_core::format::Blend;
 
 #[cfg(feature = "encoder")]
 use super::train::{LinearRowsArg, parse_dropout, parse_positive};
@@ -231,9 +231,9 @@ fn chosen(found: Option<&TunedBlend>) -> String {
     let Blend { knn, together, linear, sequence, again } = parameters.blend;
     let decay = parameters.linear.as_ref().map_or(1.0, |linear| linear.position_decay);
     let [before, after] = ndcg10;
-    let KnnParameters { neighbors, last_items, match_decay, distance_factor, .. } = parameters.knn;
+    let knn = format!("kNN {knn} ({})", parameters.knn);
     format!(
-        "weights: kNN {knn} (k {neighbors}, last {last_items}, decay {match_decay}, distance {distance_factor}), co-occurrence {together}, linear {linear} with decay {decay}, encoder {sequence}, again {again} (NDCG@10 of \
-         {cases} held-out questions {before:.4} by default, {after:.4} by these; {tried} tried)"
+        "weights: {knn}, co-occurrence {together}, linear {linear} with decay {decay}, encoder {sequence}, again {again} \
+         (NDCG@10 of {cases} held-out questions {before:.4} by default, {after:.4} by these; {tried} tried)"
     )
 }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use endcap_core::AlignedBytes;
-use endcap_core::format::{FormatError, LinearHistory, LinearMethod, LinearParameters, Model, Verify};
+use endcap_core::format::{
+    FormatError, LinearHistory, LinearMethod, LinearParameters, Manifest, Model, Verify,
+};
 
 use super::{Failure, print, print_json};
 use crate::report::{Align, Table, count};
@@ -50,6 +52,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         ("to", manifest.data.last_event.clone()),
         ("source", manifest.card.source.clone()),
         ("licence", manifest.card.licence.clone()),
+        ("metrics", metrics(manifest)),
+        ("made by", manifest.card.commands.join("; ")),
+        ("questions kept back", count(model.sample().len() as u64)),
         ("item pairs", count(model.together().pairs() as u64)),
         ("linear model", linear(&model)),
     ] {
@@ -61,6 +66,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         sections.row([entry.name.clone(), count(entry.bytes), entry.sha256.clone()]);
     }
     print(&format!("{about}\n{sections}"))
+}
+
+/// What the card says of its quality.
+fn metrics(manifest: &Manifest) -> String {
+    let metrics = manifest.card.metrics.iter();
+    metrics.map(|(name, value)| format!("{name} {value:.4}")).collect::<Vec<_>>().join(", ")
 }
 
 /// The linear model in words.

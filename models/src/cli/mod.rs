@@ -7,6 +7,7 @@ mod ask;
 mod evaluate;
 mod failure;
 mod fit;
+mod gate;
 #[cfg(feature = "image")]
 mod image;
 mod import;
@@ -77,6 +78,33 @@ pub fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// The running command, for a model card: paths lose their folders, which are nobody's business.
+fn command() -> String {
+    let word = |argument: String| {
+        let (option, value) = match argument.split_once('=') {
+            Some((option, value)) if option.starts_with("--") => (format!("{option}="), value.to_owned()),
+            _ => (String::new(), argument),
+        };
+        let value = if value.contains('/') {
+            std::path::Path::new(&value).file_name().unwrap_or_default().to_string_lossy().into_owned()
+        } else {
+            value
+        };
+        // As a shell takes it.
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.,:=@%+".contains(c);
+        let quoted = if !value.is_empty() && value.chars().all(plain) {
+            value
+        } else {
+            format!("'{}'", value.replace('\'', "'\\''"))
+        };
+        option + &quoted
+    };
+    std::iter::once("endcap-model".to_owned())
+        .chain(std::env::args().skip(1).map(word))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Prints to stdout. A reader that has gone away (`| head`) is no failure.

@@ -6,9 +6,11 @@ use endcap_core::encoder::Precision;
 #[cfg(feature = "ranker")]
 use endcap_core::format::section;
 
+use super::gate::GateArgs;
 use super::train::{failure, parse_weight};
-use super::{Failure, print};
+use super::{Failure, command, print};
 use crate::encoder::{EncoderForms, Weights};
+use crate::gate::own_ndcg10;
 #[cfg(feature = "ranker")]
 use crate::inference::{RankerOptions, inspect_ranker};
 use crate::report::count;
@@ -17,8 +19,8 @@ use crate::train::{TrainError, Trained};
 
 /// Pack trained parts into one model.wasm.
 ///
-/// The result is opened once, with every digest checked, before it takes the place of --out; what was there
-/// stays whole if anything fails.
+/// The result is opened once, with every digest checked, before it takes the place of --out, and asked questions that `train`
+/// kept back, as is the model that it replaces: it must not be worse. What was there stays whole if anything fails.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Folder made by `endcap-model train`.
@@ -31,6 +33,8 @@ pub(super) struct Args {
     #[cfg(feature = "ranker")]
     #[command(flatten)]
     ranker: RankerArgs,
+    #[command(flatten)]
+    gate: GateArgs,
     /// Largest file that is written.
     #[arg(long, value_name = "BYTES", default_value_t = 100_000_000)]
     max_bytes: u64,
@@ -46,12 +50,12 @@ struct EncoderArgs {
     /// see models/README.md.
     #[arg(long, value_name = "FILE")]
     encoder: Option<PathBuf>,
-    /// Forms of the encoder for engines outside, beside the built-in one.
-    #[arg(long, value_name = "FORMS", value_delimiter = ',', default_value = "onnx")]
-    encoder_forms: Vec<Form>,
-    /// Precision of the built-in form; with int8, the others compute with the same rounded numbers.
-    #[arg(long, value_name = "PRECISION", default_value = "int8")]
-    encoder_precision: Stored,
+    /// Forms of the encoder for engines outside, beside the built-in one [default: onnx].
+    #[arg(long, value_name = "FORMS", value_delimiter = ',')]
+    encoder_forms: Option<Vec<Form>>,
+    /// Precision of the built-in form; with int8, the others compute with the same rounded numbers [default: int8].
+    #[arg(long, value_name = "PRECISION")]
+    encoder_precision: Option<Stored>,
     /// Weight of the encoder in the personal list: by default what was chosen in training, or 1.
     #[arg(long, value_name = "WEIGHT", value_parser = parse_weight)]
     blend_sequence: Option<f32>,
@@ -95,24 +99,40 @@ struct RankerArgs {
 impl EncoderArgs {
     fn add(&self, trained: &mut Trained, own: Option<Weights>) -> Result<(), Failure> {
         let precision = match self.encoder_precision {
-            Stored::Int8 => Precision::Int8,
-            Stored::F32 => Precision::F32,
+            Some(Stored::Int8) | None => Precision::Int8,
+            Some(Stored::F32) => Precision::F32,
         };
-        let forms = EncoderForms {
-            precision,
-            onnx: self.encoder_forms.contains(&Form::Onnx),
-            gguf: self.encoder_forms.contains(&Form::Gguf),
-        };
+        let asked = self.encoder_forms.as_deref().unwrap_or(&[Form::Onnx]);
+        let forms =
+            EncoderForms { precision, onnx: asked.contains(&Form::Onnx), gguf: asked.contains(&Form::Gguf) };
         let (weights, weight) = match (&self.encoder, own) {
             (Some(path), _) => (Weights::load(path).map_err(Failure::bad_input)?, 1.0),
             (None, Some(own)) => (own, trained.manifest.parameters.blend.sequence),
-            (None, None) => return Ok(()),
+            (None, None) => return self.check_unused(),
         };
         let weight = self.blend_sequence.unwrap_or(weight);
         trained.add_encoder(&weights, weight, &forms).map_err(|error| {
             let of = self.encoder.as_deref().unwrap_or(Path::new("the encoder that was trained")).display();
             Failure::bad_input(anyhow::anyhow!("{of}: {error}"))
         })
+    }
+}
+
+impl EncoderArgs {
+    /// Nothing is said of an encoder that is not there.
+    fn check_unused(&self) -> Result<(), Failure> {
+        let given = [
+            ("--encoder-forms", self.encoder_forms.is_some()),
+            ("--encoder-precision", self.encoder_precision.is_some()),
+            ("--blend-sequence", self.blend_sequence.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((option, _)) => Err(Failure::bad_input(anyhow::anyhow!(
+                "{option} is given, but there is no encoder to pack; train one with `endcap-model train --encoder`, or give \
+                 its weights with --encoder FILE"
+            ))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -137,6 +157,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     args.encoder.add(&mut trained, encoder)?;
     #[cfg(feature = "ranker")]
     args.ranker.add(&mut trained)?;
+    trained.manifest.card.commands.push(command());
+    let model = trained.open().map_err(failure)?;
+    let compared = args.gate.check(&model, &args.out)?;
+    if let Some(ndcg10) = own_ndcg10(&model) {
+        trained.manifest.card.metrics.insert("kept_back_ndcg@10".to_owned(), ndcg10);
+    }
     let bytes = trained.pack().map_err(failure)?;
     if bytes.len() as u64 > args.max_bytes {
         return Err(failure(TrainError::TooLarge {
@@ -149,5 +175,5 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.json {
         return super::inspect::print_manifest(&bytes, &args.out);
     }
-    print(&format!("packed {} bytes into {}\n", count(bytes.len() as u64), args.out.display()))
+    print(&format!("{compared}packed {} bytes into {}\n", count(bytes.len() as u64), args.out.display()))
 }

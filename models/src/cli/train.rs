@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use endcap_core::format::{
-    Blend, Card, KnnParameters, LinearHistory, LinearMethod, LinearParameters, Parameters,
+    Blend, Card, KnnMatching, KnnParameters, LinearHistory, LinearMethod, LinearParameters, Parameters,
     TogetherParameters, TrendingParameters,
 };
 
 use super::fit::{EncoderArgs, FitProgress};
-use super::{Failure, print, print_json};
+use super::{Failure, command, print, print_json};
 use crate::dataset::{Dataset, Source};
 #[cfg(feature = "encoder")]
 use crate::encoder::learn::LearnError;
@@ -55,6 +55,10 @@ pub(super) struct Args {
     #[cfg(feature = "encoder")]
     #[arg(long, requires = "encoder")]
     resume: bool,
+    /// Learn from every visit. Otherwise one in eighty, of the newest tenth, is kept back: `pack` asks this model and its
+    /// successor about them, and refuses a successor that is worse.
+    #[arg(long)]
+    keep_nothing_back: bool,
     /// Print the summary as one JSON object.
     #[arg(long)]
     json: bool,
@@ -63,6 +67,10 @@ pub(super) struct Args {
 /// Parameters of session kNN; also taken by `evaluate`.
 #[derive(Debug, clap::Args)]
 pub(super) struct KnnArgs {
+    /// Which sessions are alike: those that share the last events (VMIS-kNN), for clicks, or most of the whole history, for
+    /// baskets. Chosen with the weights, unless something of kNN is given.
+    #[arg(id = "knn-matching", long, value_enum, default_value = "recent", value_name = "WHICH")]
+    matching: KnnMatchingArg,
     /// m: most recent sessions that share an item.
     #[arg(id = "knn-sample", long, default_value_t = KnnParameters::default().sample, value_name = "M",
           value_parser = clap::value_parser!(u32).range(1..))]
@@ -71,7 +79,7 @@ pub(super) struct KnnArgs {
     #[arg(id = "knn-neighbors", long, default_value_t = KnnParameters::default().neighbors, value_name = "K",
           value_parser = clap::value_parser!(u32).range(1..))]
     neighbors: u32,
-    /// Last events of the running session that are matched, 1 to 10.
+    /// Last events of the running session that are matched by --knn-matching recent, 1 to 10.
     #[arg(id = "knn-last", long, default_value_t = KnnParameters::default().last_items, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=10))]
     last_items: u32,
@@ -93,9 +101,19 @@ pub(super) struct KnnArgs {
     distance_factor: f32,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum KnnMatchingArg {
+    Recent,
+    Whole,
+}
+
 impl KnnArgs {
     pub(super) fn parameters(&self) -> KnnParameters {
         KnnParameters {
+            matching: match self.matching {
+                KnnMatchingArg::Recent => KnnMatching::Recent,
+                KnnMatchingArg::Whole => KnnMatching::Whole,
+            },
             sample: self.sample,
             neighbors: self.neighbors,
             last_items: self.last_items,
@@ -200,8 +218,9 @@ pub(super) struct BlendArgs {
     /// Weight of the linear model in the personal list.
     #[arg(long, value_name = "WEIGHT", value_parser = parse_weight)]
     blend_linear: Option<f32>,
-    /// Weight of the sequence encoder in the personal list, where one is trained; 1 by default.
-    #[arg(long, value_name = "WEIGHT", value_parser = parse_weight)]
+    /// Weight of the sequence encoder in the personal list; 1 by default.
+    #[cfg(feature = "encoder")]
+    #[arg(long, value_name = "WEIGHT", value_parser = parse_weight, requires = "encoder")]
     blend_sequence: Option<f32>,
     /// Weight of the history's own items in the personal list, where a request allows them again; 0 by default.
     #[arg(long, value_name = "WEIGHT", value_parser = parse_weight)]
@@ -215,20 +234,31 @@ impl BlendArgs {
     /// What is given, and defaults.
     pub(super) fn given(&self, encoder: bool) -> Blend {
         let default = Blend { sequence: if encoder { 1.0 } else { 0.0 }, ..Blend::default() };
+        #[cfg(feature = "encoder")]
+        let sequence = self.blend_sequence.unwrap_or(default.sequence);
+        #[cfg(not(feature = "encoder"))]
+        let sequence = default.sequence;
         Blend {
             knn: self.blend_knn.unwrap_or(default.knn),
             together: self.blend_together.unwrap_or(default.together),
             linear: self.blend_linear.unwrap_or(default.linear),
-            sequence: self.blend_sequence.filter(|_| encoder).unwrap_or(default.sequence),
+            sequence,
             again: self.blend_again.unwrap_or(default.again),
         }
     }
 
     /// Whether weights are chosen: where none is given.
     pub(super) fn choose(&self, linear: &LinearArgs) -> bool {
-        let given =
-            [self.blend_knn, self.blend_together, self.blend_linear, self.blend_sequence, self.blend_again];
-        !self.blend_default && linear.position_decay.is_none() && given.iter().all(Option::is_none)
+        let given = [
+            self.blend_knn,
+            self.blend_together,
+            self.blend_linear,
+            #[cfg(feature = "encoder")]
+            self.blend_sequence,
+            self.blend_again,
+            linear.position_decay,
+        ];
+        !self.blend_default && given.iter().all(Option::is_none)
     }
 }
 
@@ -307,10 +337,16 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
                 ..Parameters::default()
             },
             limits: args.linear.limits(),
-            card: Card { source, licence: args.licence.clone(), ..Card::default() },
+            card: Card {
+                source,
+                licence: args.licence.clone(),
+                commands: vec![command()],
+                ..Card::default()
+            },
             created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         },
         choose: args.blend.choose(&args.linear),
+        keep_back: !args.keep_nothing_back,
         #[cfg(feature = "encoder")]
         encoder,
     };
@@ -346,6 +382,7 @@ fn summary(trained: &Trained) -> Table {
         ("events", data.events),
         ("users", data.users),
         ("items", data.items),
+        ("questions kept back", data.questions),
         ("sessions in the kNN index", data.sessions),
     ] {
         table.row([what.to_owned(), count(value)]);

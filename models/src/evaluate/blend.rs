@@ -4,12 +4,12 @@
 //! model that is then trained on everything. Only what serving looks at is searched: nothing is trained twice.
 
 use endcap_core::ItemIx;
-use endcap_core::format::{KnnParameters, Parameters};
+use endcap_core::format::{KnnMatching, KnnParameters, Parameters};
 
 use super::baseline::{Markov, Transitions};
 use super::held_out::HeldOut;
 use super::ranker::{Method, Parts};
-use super::run::mean_ndcg;
+use super::run::ndcg_of_each;
 use super::sequence::Proposals;
 use super::{Case, EvaluateError};
 use crate::encoder::{EncoderForms, Weights};
@@ -59,19 +59,12 @@ pub fn tune_blend(
     let mut model = trained.open()?;
     let proposals = Proposals::of(&model, cases);
     let (markov, transitions) = (Markov::default(), Transitions::default());
-    let targets: Vec<Vec<ItemIx>> = cases.iter().map(distinct_targets).collect();
+    let targets: Vec<Vec<ItemIx>> = cases.iter().map(Case::distinct_targets).collect();
     let mut score = |parameters: &Parameters| -> Result<f64, EvaluateError> {
         model.ask_with(parameters).map_err(TrainError::from)?;
-        let parts = Parts {
-            model: &model,
-            markov: &markov,
-            transitions: &transitions,
-            popularity: &[],
-            exact: None,
-            ease: None,
-            proposals: proposals.as_ref(),
-        };
-        Ok(mean_ndcg(&parts, cases, &targets, Method::Personal, LIST))
+        let parts = Parts { proposals: proposals.as_ref(), ..Parts::of_model(&model, &markov, &transitions) };
+        let found = ndcg_of_each(&parts, cases, &targets, Method::Personal, LIST);
+        Ok(found.iter().sum::<f64>() / cases.len().max(1) as f64)
     };
     let groups = settings(&options.parameters, encoder.is_some());
     let most = 1 + ROUNDS * groups.iter().map(Vec::len).sum::<usize>();
@@ -113,6 +106,8 @@ enum Setting {
     One(fn(&mut Parameters, f32), f32),
     /// Weight and decay of the linear model, as one is nothing without the other.
     Linear(f32, f32),
+    /// Which sessions are alike, and what they weigh: what weight is right depends on it.
+    Knn(KnnMatching, f32),
 }
 
 impl Setting {
@@ -124,6 +119,10 @@ impl Setting {
                 if let Some(linear) = &mut parameters.linear {
                     linear.position_decay = decay;
                 }
+            }
+            Self::Knn(matching, weight) => {
+                parameters.knn.matching = matching;
+                parameters.blend.knn = weight;
             }
         }
     }
@@ -141,26 +140,25 @@ fn settings(parameters: &Parameters, sequence: bool) -> Vec<Vec<Setting>> {
         let pairs = weights.iter().flat_map(|&weight| decays.map(|decay| Setting::Linear(weight, decay)));
         groups.push(std::iter::once(Setting::Linear(0.0, 1.0)).chain(pairs).collect());
     }
-    groups.push(one(|all, value| all.blend.knn = value, &[0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0]));
+    // The index stays as it is: how it is asked costs no training. What was set by hand stays.
+    let free = parameters.knn == KnnParameters::default();
+    let matchings =
+        if free { vec![KnnMatching::Recent, KnnMatching::Whole] } else { vec![parameters.knn.matching] };
+    let weights = [0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0];
+    groups.push(
+        matchings.iter().flat_map(|&matching| weights.map(|weight| Setting::Knn(matching, weight))).collect(),
+    );
     groups.push(one(|all, value| all.blend.together = value, &[0.0, 0.125, 0.25, 0.5, 1.0]));
     groups.push(one(|all, value| all.blend.again = value, &[0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]));
     if sequence {
         groups
             .push(one(|all, value| all.blend.sequence = value, &[0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]));
     }
-    // The index stays as it is: how it is asked costs no training. What was set by hand stays.
-    if parameters.knn == KnnParameters::default() {
+    if free {
         groups.push(one(|all, value| all.knn.distance_factor = value, &[0.2, 0.4, 0.6, 0.8, 1.0]));
         groups.push(one(|all, value| all.knn.match_decay = value, &[0.0, 0.1, 0.2, 0.3]));
         groups.push(one(|all, value| all.knn.last_items = value as u32, &[2.0, 3.0, 4.0, 6.0, 10.0]));
         groups.push(one(|all, value| all.knn.neighbors = value as u32, &[50.0, 100.0, 288.0, 600.0]));
     }
     groups
-}
-
-fn distinct_targets(case: &Case) -> Vec<ItemIx> {
-    let mut targets = case.targets.clone();
-    targets.sort_unstable();
-    targets.dedup();
-    targets
 }

@@ -15,7 +15,7 @@ pub struct HeldOut {
 }
 
 /// Share of the sessions before those that are asked about.
-const ASKED_FROM: f64 = 0.9;
+pub(crate) const ASKED_FROM: f64 = 0.9;
 /// With fewer questions the choice would be one of chance.
 pub const LEAST_CASES: usize = 300;
 /// Beyond these a search takes longer and finds the same.
@@ -55,9 +55,16 @@ fn before(log: &Log, cut: usize) -> Log {
     })
 }
 
-/// Of every session from number `cut` on: what comes next in its middle (the rest, where it has no order), and, of a user with earlier sessions, what it
-/// holds at all. Evenly thinned to [`MOST_CASES`].
+/// Questions about every session from number `cut` on, evenly thinned to [`MOST_CASES`].
 fn cases(log: &Log, cut: usize) -> Vec<Case> {
+    let cases = questions(log, |number| number >= cut);
+    let step = cases.len().div_ceil(MOST_CASES).max(1);
+    cases.into_iter().step_by(step).collect()
+}
+
+/// Of every session that is `asked` about: what comes next in its middle (the rest, where it has no order), and, of a user with
+/// earlier sessions, what it holds at all.
+pub(crate) fn questions(log: &Log, asked: impl Fn(usize) -> bool) -> Vec<Case> {
     let mut histories: std::collections::HashMap<u32, Vec<ItemIx>> = std::collections::HashMap::new();
     let mut cases = Vec::new();
     for (number, session) in log.sessions.iter().enumerate() {
@@ -69,7 +76,7 @@ fn cases(log: &Log, cut: usize) -> Vec<Case> {
         if unordered {
             items.sort_by_key(|&item| (item ^ number as u32).wrapping_mul(0x9E37_79B1));
         }
-        if number >= cut {
+        if asked(number) {
             if let Some(earlier) = session.user.and_then(|user| histories.get(&user)) {
                 let history = earlier[earlier.len().saturating_sub(MAX_HISTORY)..].to_vec();
                 let (last_basket, earlier) = (history.len(), history.len());
@@ -89,6 +96,5 @@ fn cases(log: &Log, cut: usize) -> Vec<Case> {
             history.drain(..history.len().saturating_sub(MAX_HISTORY));
         }
     }
-    let step = cases.len().div_ceil(MOST_CASES).max(1);
-    cases.into_iter().step_by(step).collect()
+    cases
 }

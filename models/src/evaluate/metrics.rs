@@ -95,7 +95,8 @@ impl Metrics {
     /// Counts the answer `list` (best first) to `case`. `popularity` is training weight by item.
     pub fn add(&mut self, case: &Case, list: &[ItemIx], popularity: &[f64]) {
         self.cases += 1;
-        let targets: HashSet<ItemIx> = case.targets.iter().copied().collect();
+        let targets = case.distinct_targets();
+        let wanted = |item: &ItemIx| targets.binary_search(item).is_ok();
         let known: HashSet<ItemIx> = case.history.iter().copied().collect();
         let fresh = targets.iter().filter(|item| !known.contains(item)).count();
         self.new_cases += usize::from(fresh > 0);
@@ -104,32 +105,25 @@ impl Metrics {
         self.cold_cases += usize::from(cold > 0);
         for (at, &k) in CUTOFFS.iter().enumerate() {
             let head = &list[..list.len().min(k)];
-            let hits: Vec<usize> = head
-                .iter()
-                .enumerate()
-                .filter(|(_, item)| targets.contains(item))
-                .map(|(rank, _)| rank)
-                .collect();
-            let gain: f64 = hits.iter().map(|&rank| discount(rank)).sum();
-            let ideal: f64 = (0..targets.len().min(k)).map(discount).sum();
-            self.hit[at] += f64::from(u8::from(!hits.is_empty()));
-            self.recall[at] += hits.len() as f64 / targets.len().max(1) as f64;
-            self.ndcg[at] += if ideal > 0.0 { gain / ideal } else { 0.0 };
-            self.mrr[at] += hits.first().map_or(0.0, |&rank| 1.0 / (rank + 1) as f64);
+            let first = head.iter().position(wanted);
+            let hits = head.iter().filter(|item| wanted(item)).count();
+            self.hit[at] += f64::from(u8::from(hits > 0));
+            self.recall[at] += hits as f64 / targets.len().max(1) as f64;
+            self.ndcg[at] += ndcg(list, &targets, k);
+            self.mrr[at] += first.map_or(0.0, |rank| 1.0 / (rank + 1) as f64);
             if fresh > 0 {
-                let found =
-                    head.iter().filter(|item| targets.contains(item) && !known.contains(item)).count();
+                let found = head.iter().filter(|item| wanted(item) && !known.contains(item)).count();
                 self.new_recall[at] += found as f64 / fresh as f64;
             }
             if cold > 0 {
-                let found = head.iter().filter(|item| targets.contains(item) && is_cold(item)).count();
+                let found = head.iter().filter(|item| wanted(item) && is_cold(item)).count();
                 self.cold_recall[at] += found as f64 / cold as f64;
             }
         }
         self.curve.resize(LONGEST, 0.0);
         let mut found = 0;
         for (at, sum) in self.curve.iter_mut().enumerate() {
-            found += usize::from(list.get(at).is_some_and(|item| targets.contains(item)));
+            found += usize::from(list.get(at).is_some_and(wanted));
             *sum += found as f64 / targets.len().max(1) as f64;
         }
         for &item in list.iter().take(LIST) {
@@ -143,8 +137,8 @@ impl Metrics {
         }
     }
 
-    /// Adds what another thread counted.
-    pub fn merge(&mut self, other: Self) {
+    /// Adds what was counted elsewhere.
+    pub fn merge(&mut self, other: &Self) {
         self.cases += other.cases;
         self.new_cases += other.new_cases;
         self.cold_cases += other.cold_cases;
@@ -160,7 +154,7 @@ impl Metrics {
             self.new_recall[at] += other.new_recall[at];
             self.cold_recall[at] += other.cold_recall[at];
         }
-        self.listed.extend(other.listed);
+        self.listed.extend(&other.listed);
         self.listed_popularity += other.listed_popularity;
         self.listed_count += other.listed_count;
         self.target_popularity += other.target_popularity;
@@ -192,7 +186,7 @@ impl Metrics {
 }
 
 /// NDCG of the first `k` of a list; `targets` rise, each once.
-pub(super) fn ndcg(list: &[ItemIx], targets: &[ItemIx], k: usize) -> f64 {
+pub(crate) fn ndcg(list: &[ItemIx], targets: &[ItemIx], k: usize) -> f64 {
     let hits = (0..k).zip(list).filter(|(_, item)| targets.binary_search(item).is_ok());
     let gain: f64 = hits.map(|(rank, _)| discount(rank)).sum();
     let ideal: f64 = (0..targets.len().min(k)).map(discount).sum();

@@ -11,6 +11,7 @@ mod linear;
 mod metrics;
 #[cfg(feature = "page")]
 mod page;
+mod parallel;
 pub mod protocol;
 mod ranker;
 mod report;
@@ -21,14 +22,18 @@ mod tune;
 
 pub use blend::{TunedBlend, tune_blend};
 pub use error::EvaluateError;
+pub(crate) use held_out::{ASKED_FROM, questions};
 pub use held_out::{HeldOut, LEAST_CASES};
 pub use linear::EASE_LAMBDA;
+#[cfg(feature = "encoder")]
+pub(crate) use metrics::ndcg;
 pub use metrics::{CUTOFFS, Figures, LONGEST, Metrics};
 #[cfg(feature = "page")]
 pub use page::{PageError, page};
 pub use protocol::{Case, Protocol, Split, Task};
 pub use ranker::Method;
 pub use report::{PassFigures, Report, SplitReport};
+pub(crate) use run::personal_ndcg10;
 pub use run::{Baselines, Row, evaluate};
 pub use segment::Segment;
 pub use tune::{Tuned, tune_knn};

@@ -135,7 +135,7 @@ fn about(report: &SplitReport) -> Markup {
             dt { "Model" }
             dd { (count(report.model_bytes as u64)) " bytes" }
             dt { "Weights of the personal list" }
-            dd { "kNN " (knn) ", co-occurrence " (together) ", linear " (linear) ", encoder " (sequence) ", again " (again) }
+            dd { "kNN " (knn) " (" (report.parameters.knn.to_string()) "), co-occurrence " (together) ", linear " (linear) ", encoder " (sequence) ", again " (again) }
         }
     }
 }

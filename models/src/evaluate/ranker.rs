@@ -98,6 +98,11 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
+    /// Enough for the lists that a model serves; baselines are silent.
+    pub(super) fn of_model(model: &'a Model, markov: &'a Markov, transitions: &'a Transitions) -> Self {
+        Self { model, markov, transitions, popularity: &[], exact: None, ease: None, proposals: None }
+    }
+
     pub(super) fn ranker(&self, method: Method) -> Box<dyn Ranker + 'a> {
         let served = |strategy, fallback, repeat| -> Box<dyn Ranker + 'a> {
             let asks = matches!(strategy, Strategy::Sequence | Strategy::Personal);

@@ -10,6 +10,7 @@ use super::EvaluateError;
 use super::baseline::{Markov, Transitions};
 use super::linear::{self, Exact};
 use super::metrics::{Figures, LONGEST, Metrics, ndcg};
+use super::parallel::on_all_cores;
 use super::protocol::{Case, Task};
 use super::ranker::{Method, Parts};
 use super::segment::Segment;
@@ -79,8 +80,10 @@ pub fn evaluate(
     };
     let rank_all = |method: Method| {
         let begin = Instant::now();
-        let [all, segments @ ..] = measure(&parts, cases, method, &weights);
+        let segments = measure(&parts, cases, method, &weights);
         let seconds = begin.elapsed().as_secs_f64();
+        let mut all = Metrics::default();
+        segments.iter().for_each(|segment| all.merge(segment));
         let segments =
             Segment::ALL.into_iter().zip(segments.map(|segment| segment.figures(popularity.len())));
         Row {
@@ -93,65 +96,53 @@ pub fn evaluate(
     Ok(methods.iter().map(|&method| rank_all(method)).collect())
 }
 
-/// Metrics of all cases, and of each segment.
-type Tally = [Metrics; 1 + Segment::ALL.len()];
+/// Metrics of the cases of each segment.
+type Tally = [Metrics; Segment::ALL.len()];
 
 /// Ranks every case by one method.
 fn measure(parts: &Parts<'_>, cases: &[Case], method: Method, weights: &[f64]) -> Tally {
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = cases.len().div_ceil(threads).max(1);
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = cases
-            .chunks(share)
-            .enumerate()
-            .map(|(number, chunk)| {
-                scope.spawn(move || {
-                    let mut ranker = parts.ranker(method);
-                    let (mut metrics, mut list) = (Tally::default(), Vec::new());
-                    for (at, case) in (number * share..).zip(chunk) {
-                        list.clear();
-                        ranker.rank(at, case, LONGEST, &mut list);
-                        for place in [0, 1 + Segment::of(case) as usize] {
-                            metrics[place].add(case, &list, weights);
-                        }
-                    }
-                    metrics
-                })
-            })
-            .collect();
-        let mut total = Tally::default();
-        for metrics in workers.into_iter().filter_map(|worker| worker.join().ok()) {
-            total.iter_mut().zip(metrics).for_each(|(total, metrics)| total.merge(metrics));
+    let tallies = on_all_cores(cases, |first, cases| {
+        let mut ranker = parts.ranker(method);
+        let (mut tally, mut list) = (Tally::default(), Vec::new());
+        for (at, case) in (first..).zip(cases) {
+            list.clear();
+            ranker.rank(at, case, LONGEST, &mut list);
+            tally[Segment::of(case) as usize].add(case, &list, weights);
         }
-        total
-    })
+        tally
+    });
+    let mut total = Tally::default();
+    for tally in tallies {
+        total.iter_mut().zip(&tally).for_each(|(total, metrics)| total.merge(metrics));
+    }
+    total
 }
 
-/// Mean NDCG of lists of `k` by one method: what a search asks again and again, without everything else of a table. `targets` are
-/// those of each case, rising and each once. The same on any number of cores.
-pub(super) fn mean_ndcg(
+/// NDCG of a list of `k` by one method for every case: what a search asks again and again, without everything else of a table.
+/// `targets` are those of each case, rising and each once. The same on any number of cores.
+pub(super) fn ndcg_of_each(
     parts: &Parts<'_>,
     cases: &[Case],
     targets: &[Vec<ItemIx>],
     method: Method,
     k: usize,
-) -> f64 {
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = cases.len().div_ceil(threads).max(1);
-    let mut found = vec![0.0; cases.len()];
-    std::thread::scope(|scope| {
-        let chunks = cases.chunks(share).zip(targets.chunks(share)).zip(found.chunks_mut(share));
-        for (number, ((cases, targets), found)) in chunks.enumerate() {
-            scope.spawn(move || {
-                let (mut ranker, mut list) = (parts.ranker(method), Vec::new());
-                let each = (number * share..).zip(cases).zip(targets).zip(found);
-                for (((at, case), targets), found) in each {
-                    list.clear();
-                    ranker.rank(at, case, k, &mut list);
-                    *found = ndcg(&list, targets, k);
-                }
-            });
+) -> Vec<f64> {
+    let found = on_all_cores(cases, |first, cases| {
+        let (mut ranker, mut list) = (parts.ranker(method), Vec::new());
+        let mut found = Vec::with_capacity(cases.len());
+        for (at, case) in (first..).zip(cases) {
+            list.clear();
+            ranker.rank(at, case, k, &mut list);
+            found.push(ndcg(&list, &targets[at], k));
         }
+        found
     });
-    found.iter().sum::<f64>() / cases.len().max(1) as f64
+    found.into_iter().flatten().collect()
+}
+
+/// NDCG@10 of `model`'s personal list for every case, as served with the built-in executor; items may come again.
+pub(crate) fn personal_ndcg10(model: &Model, cases: &[Case]) -> Vec<f64> {
+    let (markov, transitions) = (Markov::default(), Transitions::default());
+    let targets: Vec<Vec<ItemIx>> = cases.iter().map(Case::distinct_targets).collect();
+    ndcg_of_each(&Parts::of_model(model, &markov, &transitions), cases, &targets, Method::Personal, 10)
 }

@@ -7,6 +7,7 @@ use endcap_core::recommend::SEQUENCE_CANDIDATES;
 use endcap_core::topn::TopN;
 
 use super::Case;
+use super::parallel::on_all_cores;
 
 /// A logit that no item is proposed by: its share of the best is 0.
 const NONE: f32 = -1e30;
@@ -21,11 +22,10 @@ impl Proposals {
     /// Asks the encoder of `model`, if it has one, on all cores.
     pub(super) fn of(model: &Model, cases: &[Case]) -> Option<Self> {
         model.encoder()?;
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let propose = |cases: &[Case]| {
+        let lists = on_all_cores(cases, |_, cases| {
             let mut sequence = Sequence::new(model, None);
             let mut top = TopN::default();
-            let mut best = |case: &Case| {
+            let best = |case: &Case| {
                 top.reset(SEQUENCE_CANDIDATES);
                 let logits = sequence.as_mut().and_then(|sequence| sequence.logits(0, &case.history));
                 for (item, &logit) in (0..).zip(logits.unwrap_or_default()) {
@@ -33,18 +33,9 @@ impl Proposals {
                 }
                 top.finish().to_vec()
             };
-            cases.iter().map(&mut best).collect::<Vec<_>>()
-        };
-        let mut lists = Vec::with_capacity(cases.len());
-        std::thread::scope(|scope| {
-            let share = cases.len().div_ceil(threads).max(1);
-            let workers: Vec<_> =
-                cases.chunks(share).map(|cases| scope.spawn(move || propose(cases))).collect();
-            for found in workers.into_iter().filter_map(|worker| worker.join().ok()) {
-                lists.extend(found);
-            }
+            cases.iter().map(best).collect::<Vec<_>>()
         });
-        (lists.len() == cases.len()).then_some(Self(lists))
+        Some(Self(lists.into_iter().flatten().collect()))
     }
 }
 

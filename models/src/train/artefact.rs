@@ -13,8 +13,14 @@ const MANIFEST_FILE: &str = "manifest.json";
 /// Weights of the encoder, where one was trained.
 const ENCODER_FILE: &str = "encoder.safetensors";
 /// Sections that `train` makes, in file order.
-const SECTIONS: [&str; 5] =
-    [section::ITEMS, section::SESSIONS, section::TOGETHER, section::LINEAR, section::RANKINGS];
+const SECTIONS: [&str; 6] = [
+    section::ITEMS,
+    section::SESSIONS,
+    section::TOGETHER,
+    section::LINEAR,
+    section::RANKINGS,
+    section::SAMPLE,
+];
 
 /// Section bodies and the manifest that describes them.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,7 +93,12 @@ impl Trained {
         let mut bodies = Vec::new();
         for name in SECTIONS {
             // A file of an earlier training may lie there: what counts is the manifest.
-            if name == section::LINEAR && manifest.parameters.linear.is_none() {
+            let there = match name {
+                section::LINEAR => manifest.parameters.linear.is_some(),
+                section::SAMPLE => manifest.data.questions > 0,
+                _ => true,
+            };
+            if !there {
                 continue;
             }
             bodies.push((

@@ -102,6 +102,7 @@ pub fn train(
             events: log.events(),
             first_event: rfc3339(log.first_event),
             last_event: rfc3339(log.last_event),
+            questions: 0,
         },
         parameters: options.parameters.clone(),
         card: options.card.clone(),

@@ -1,13 +1,13 @@
 //! The reader of `model.wasm`: whatever the bytes, it refuses them or serves without a panic.
 //!
-//! The input is a golden file and a linear section with some bytes overwritten and then sealed anew, because a random file never
+//! The input is a golden file with a linear section and a sample, with some bytes overwritten and then sealed anew, because a random file never
 //! gets past its digests. Input: a sequence of (offset as u16, byte); a leading odd byte means: take the rest
 //! as the file itself.
 #![no_main]
 
 use endcap_core::AlignedBytes;
 use endcap_core::format::{
-    LinearParameters, Manifest, Model, Verify, encode_linear, section, sections, write_model,
+    LinearParameters, Manifest, Model, Question, Verify, encode_linear, encode_sample, section, sections, write_model,
 };
 use endcap_core::recommend::{Engine, Request, Scratch, Strategy};
 use libfuzzer_sys::fuzz_target;
@@ -30,6 +30,8 @@ fn resealed(edits: &[u8]) -> Option<Vec<u8>> {
     // The golden file is of the first release, which had no such section.
     let linear: Vec<_> = (0..12).map(|item| vec![(item / 2, 0.5), (item / 2 + 3, -0.25)]).collect();
     bodies.push((section::LINEAR, encode_linear(&linear)));
+    let question = Question { history: &[0, 3, 5], earlier: 1, targets: &[2, 7] };
+    bodies.push((section::SAMPLE, encode_sample([question; 3])));
     let mut manifest = manifest?;
     manifest.parameters.linear = Some(LinearParameters::default());
     manifest.parameters.blend.linear = 1.0;
@@ -62,6 +64,12 @@ fuzz_target!(|data: &[u8]| {
         let request = Request { n: 100, strategy, history: &history, ..Request::default() };
         Engine::new(&model).recommend(&request, &mut scratch, &mut out);
         assert!(out.iter().all(|found| found.score.is_finite()));
+    }
+    for question in model.sample().iter() {
+        out.clear();
+        let Question { history, earlier, .. } = question;
+        let request = Request { history, earlier, repeat: true, ..Request::default() };
+        Engine::new(&model).recommend(&request, &mut scratch, &mut out);
     }
     for item in 0..items {
         let view = model.items().get(item);

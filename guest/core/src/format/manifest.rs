@@ -59,6 +59,15 @@ pub struct DataSummary {
     pub first_event: String,
     /// Last event, RFC 3339 UTC, empty where there is none.
     pub last_event: String,
+    /// Questions in section `endcap.sample`, whose visits were not learned from.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub questions: u64,
+}
+
+/// Serde hands over references.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Parameters by source.
@@ -83,10 +92,25 @@ pub struct Parameters {
     pub ranker: Option<RankerSpec>,
 }
 
-/// VMIS-kNN (Kersbergen, Sprangers, Schelter: Serenade, SIGMOD 2022).
+/// Which sessions of the index are like a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KnnMatching {
+    /// Those that share its last events, the newer the better: VMIS-kNN (Kersbergen, Sprangers, Schelter: Serenade, SIGMOD
+    /// 2022), for clicks.
+    #[default]
+    Recent,
+    /// Those that share most of it, wherever it stands and the rarer the better: for baskets.
+    Whole,
+}
+
+/// Session kNN. Of these [`KnnMatching::Whole`] looks at the sample, the neighbours and the packed idf alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KnnParameters {
-    /// `m`: most recent sessions considered, at least 1.
+    /// Which sessions are alike.
+    #[serde(default)]
+    pub matching: KnnMatching,
+    /// `m`: most recent sessions considered, at least 1; of each item where whole histories are matched.
     pub sample: u32,
     /// `k`: nearest of those that vote, at least 1.
     pub neighbors: u32,
@@ -114,6 +138,7 @@ impl Default for KnnParameters {
     /// The published setting for the Serenade example: m 1502, k 288, last 4, with idf.
     fn default() -> Self {
         Self {
+            matching: KnnMatching::Recent,
             sample: 1502,
             neighbors: 288,
             last_items: 4,
@@ -121,6 +146,20 @@ impl Default for KnnParameters {
             match_decay: 0.1,
             length_exponent: 0.0,
             distance_factor: 1.0,
+        }
+    }
+}
+
+impl std::fmt::Display for KnnParameters {
+    /// What of it decides, in a few words.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { sample, neighbors, last_items, match_decay, distance_factor, .. } = self;
+        match self.matching {
+            KnnMatching::Recent => write!(
+                f,
+                "the last {last_items} events, m {sample}, k {neighbors}, decay {match_decay}, distance {distance_factor}"
+            ),
+            KnnMatching::Whole => write!(f, "the whole history, m {sample}, k {neighbors}"),
         }
     }
 }
@@ -256,6 +295,9 @@ pub struct Card {
     pub licence: String,
     /// Metrics on held-out data by name, where an evaluation was run.
     pub metrics: BTreeMap<String, f64>,
+    /// Commands that made it from the data, in order; paths without their folders.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
 }
 
 impl Manifest {

@@ -14,6 +14,7 @@ mod manifest;
 mod model;
 mod neighbors;
 mod rankings;
+mod sample;
 mod sessions;
 mod wasm;
 mod writer;
@@ -24,12 +25,13 @@ pub use error::FormatError;
 pub use items::{Catalogue, CatalogueBuilder, ItemRecord, ItemView};
 pub use linear::{Columns, LinearRow, LinearRows, encode_linear};
 pub use manifest::{
-    Blend, Card, DataSummary, KnnParameters, LinearHistory, LinearMethod, LinearParameters, Manifest,
-    Parameters, SectionEntry, TogetherParameters, TrendingParameters,
+    Blend, Card, DataSummary, KnnMatching, KnnParameters, LinearHistory, LinearMethod, LinearParameters,
+    Manifest, Parameters, SectionEntry, TogetherParameters, TrendingParameters,
 };
 pub use model::{Model, Verify};
 pub use neighbors::{NeighborRows, encode_neighbors};
 pub use rankings::{Rankings, encode_rankings};
+pub use sample::{MAX_QUESTIONS, Question, Questions, encode_sample};
 pub use sessions::encode_sessions;
 pub use wasm::{RawSection, sections};
 pub use writer::write_model;
@@ -55,6 +57,8 @@ pub mod section {
     pub const LINEAR: &str = "endcap.linear";
     /// Popular, trending and latest items.
     pub const RANKINGS: &str = "endcap.rankings";
+    /// Questions with known answers that the model has not learned from; optional.
+    pub const SAMPLE: &str = "endcap.sample";
     /// Sequence encoder for the built-in executor; optional.
     pub const ENCODER_WEIGHTS: &str = "endcap.encoder.weights";
     /// Sequence encoder as an ONNX file; optional.

@@ -16,6 +16,7 @@ use super::linear::{LinearRows, LinearSlots};
 use super::manifest::{KnnParameters, LinearParameters, Manifest, Parameters};
 use super::neighbors::{NeighborRows, NeighborSlots};
 use super::rankings::{RankingSlots, Rankings};
+use super::sample::{Questions, SampleSlots};
 use super::sessions::SessionSlots;
 use super::writer::{hex, xxh3_hex};
 use super::{MAX_MODEL_BYTES, section, wasm};
@@ -42,6 +43,7 @@ pub struct Model {
     together: NeighborSlots,
     linear: Option<LinearSlots>,
     rankings: RankingSlots,
+    sample: Option<SampleSlots>,
     encoder: Option<EncoderSlots>,
     engines: EngineFiles,
 }
@@ -113,6 +115,10 @@ impl Model {
             Some(_) => Some(LinearSlots::parse(file, &arrays(section::LINEAR)?, n)?),
             None => None,
         };
+        let sample = match body(section::SAMPLE) {
+            Some(_) => Some(SampleSlots::parse(file, &arrays(section::SAMPLE)?, n)?),
+            None => None,
+        };
         let engines = EngineFiles {
             encoder_onnx: body(section::ENCODER_ONNX),
             encoder_gguf: body(section::ENCODER_GGUF),
@@ -133,7 +139,7 @@ impl Model {
             }
             _ => None,
         };
-        Ok(Self { manifest, items, sessions, together, linear, rankings, encoder, engines, bytes })
+        Ok(Self { manifest, items, sessions, together, linear, rankings, sample, encoder, engines, bytes })
     }
 
     /// What the file says of itself.
@@ -178,6 +184,11 @@ impl Model {
     /// The co-occurrence rows.
     pub fn together(&self) -> NeighborRows<'_> {
         self.together.view(self.bytes.as_slice())
+    }
+
+    /// Questions with known answers that it has not learned from; none in files that were packed without.
+    pub fn sample(&self) -> Questions<'_> {
+        self.sample.as_ref().map_or_else(Questions::default, |slots| slots.view(self.bytes.as_slice()))
     }
 
     /// The linear item-item weights, and how a history is summed up with them.

@@ -52,7 +52,8 @@ impl<'m> Engine<'m> {
         }
         if blend.knn > 0.0 {
             let index = self.model.sessions();
-            knn::vote(index, history, &parameters.knn, &mut scratch.knn, &mut scratch.session);
+            let earlier = earlier(request, history);
+            knn::vote(index, history, earlier, &parameters.knn, &mut scratch.knn, &mut scratch.session);
             scratch.scales.session = Scale::new(blend.knn, scratch.session.scale(index.idf));
         }
         if request.repeat && blend.again > 0.0 {

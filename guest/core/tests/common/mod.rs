@@ -123,6 +123,7 @@ impl Shop {
                 events: self.session_items.len() as u64,
                 first_event: "2025-01-01T00:00:00Z".into(),
                 last_event: "2025-12-31T00:00:00Z".into(),
+                questions: 0,
             },
             parameters: Parameters {
                 knn: KnnParameters { sample: 100, neighbors: 50, ..KnnParameters::default() },

@@ -107,18 +107,14 @@ impl Checkpoints {
     }
 
     /// Saves; a failure is told and no reason to lose the run: the file before is whole, and the disk may be cleared
-    /// meanwhile.
-    pub(super) fn save_or_tell(&self, run: &Run, state: &State, heard: &mut dyn FnMut(LearnStep<'_>)) {
-        if let Err(error) = self.save(run, state) {
-            heard(LearnStep::Unsaved(error));
-        }
-    }
-
-    /// The part of a message that says where good weights are.
-    pub(super) fn kept(&self) -> String {
-        match self.path.exists() {
-            true => format!("the last good weights are in {}; ", self.path.display()),
-            false => String::new(),
-        }
+    /// meanwhile. Says whether it was saved.
+    pub(super) fn save_or_tell(
+        &self,
+        run: &Run,
+        state: &State,
+        heard: &mut dyn FnMut(LearnStep<'_>),
+    ) -> bool {
+        let saved = self.save(run, state);
+        saved.map_err(|error| heard(LearnStep::Unsaved(error))).is_ok()
     }
 }

@@ -1,6 +1,6 @@
 //! What can stop an encoder's training.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::encoder::WeightsError;
 use crate::evaluate::LEAST_CASES;
@@ -26,8 +26,8 @@ pub enum LearnError {
     },
     /// A loss that is infinite or no number.
     #[error(
-        "the encoder's loss is {loss}, or its gradient no number, at step {step} (pass {pass}): the step size is too large for this log; {kept}give a \
-         smaller --encoder-learning-rate than {learning_rate}"
+        "the encoder's loss is {loss}, or its gradient no number, at step {step} (pass {pass}): the step size is too large \
+         for this log; {}give a smaller --encoder-learning-rate than {learning_rate}", good_weights(kept.as_deref())
     )]
     NotFinite {
         /// The loss.
@@ -38,8 +38,8 @@ pub enum LearnError {
         pass: usize,
         /// Step size.
         learning_rate: f32,
-        /// Which checkpoint is still good, as a part of the sentence; empty where there is none.
-        kept: String,
+        /// The checkpoint that is still good, if this run has written or taken up one.
+        kept: Option<PathBuf>,
     },
     /// The checkpoint is of another log, or of other options.
     #[error(
@@ -69,4 +69,9 @@ pub enum LearnError {
     /// The tensor library refused: a mistake here, or no memory.
     #[error("the encoder's tensors: {0}")]
     Tensors(#[from] candle_core::Error),
+}
+
+/// The part of a message that says where good weights are.
+fn good_weights(kept: Option<&Path>) -> String {
+    kept.map_or_else(String::new, |path| format!("the last good weights are in {}; ", path.display()))
 }

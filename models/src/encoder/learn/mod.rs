@@ -1,9 +1,9 @@
 //! Training of the sequence encoder: next items by softmax cross-entropy, on all cores, in bounded memory.
 //!
-//! Tensors and gradients are candle's: it is small, needs nothing but the CPU, and lets an operation bring its own
-//! gradient, which the softmax over a whole catalogue needs ([`loss`]). Burn builds several times as long, and its training
-//! loop would be in the way of a run that must stop by held-out questions and be taken up again bit by bit. What is kept from step to
-//! step (weights, running means) are plain numbers of this crate, so that a checkpoint holds all of it.
+//! Tensors and gradients are candle's: it is small and needs nothing but the CPU, and its training loop is one's own, which a run
+//! needs that stops by held-out questions and is taken up again bit by bit. The softmax over a whole catalogue is beside it
+//! ([`loss`]): it gives the slope of the user vectors, and never keeps a batch's logits. What is kept from step to step (weights,
+//! running means) are plain numbers of this crate, so that a checkpoint holds all of it.
 //!
 //! The same log, options and questions give the same weights, however many cores there are, and whether a run was
 //! interrupted or not.
@@ -169,9 +169,12 @@ pub fn learn(
     }
     heard(LearnStep::Plan(&LearnPlan::new(&shape, &sequences, options)));
     let run = checkpoint::Run::new(&sequences, until, options);
+    // Whether the checkpoint's file is of this run: an older one may lie there.
+    let mut kept = false;
     let mut state = match checkpoints.map(|checkpoints| checkpoints.load(&run)).transpose()?.flatten() {
         Some(state) => {
             heard(LearnStep::Resumed { passes: state.progress.passes.len() });
+            kept = true;
             state
         }
         None => {
@@ -208,7 +211,7 @@ pub fn learn(
                     step: state.optimizer.steps,
                     pass,
                     learning_rate: options.learning_rate,
-                    kept: checkpoints.map(Checkpoints::kept).unwrap_or_default(),
+                    kept: checkpoints.filter(|_| kept).map(|checkpoints| checkpoints.path.clone()),
                 });
             }
             let targets: usize = batch.iter().map(sequences::Piece::positions).sum();
@@ -226,7 +229,7 @@ pub fn learn(
             }
             if let Some(checkpoints) = checkpoints.filter(|checkpoints| saved.elapsed() >= checkpoints.every)
             {
-                checkpoints.save_or_tell(&run, &state, heard);
+                kept |= checkpoints.save_or_tell(&run, &state, heard);
                 saved = Instant::now();
             }
         }
@@ -239,7 +242,7 @@ pub fn learn(
             heard(LearnStep::Pass(pass));
         }
         if let Some(checkpoints) = checkpoints {
-            checkpoints.save_or_tell(&run, &state, heard);
+            kept |= checkpoints.save_or_tell(&run, &state, heard);
             saved = Instant::now();
         }
     }

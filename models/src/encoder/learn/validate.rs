@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::graph::{Dropout, Leaves, Tables, hidden, leaf};
 use super::sequences::chance;
 use crate::encoder::Weights;
-use crate::evaluate::{Case, Metrics};
+use crate::evaluate::{Case, ndcg};
 
 /// Histories that are read at once.
 const AT_ONCE: usize = 64;
@@ -17,8 +17,6 @@ const AT_ONCE: usize = 64;
 const SCORES: usize = 1 << 22;
 /// Items that are listed.
 const LIST: usize = 10;
-/// Index of cut-off 10.
-const AT_10: usize = 1;
 
 /// Mean NDCG@10 over `cases`, whose histories are not empty; the whole catalogue is ranked but for a visit's newest item,
 /// which serving never returns.
@@ -28,19 +26,15 @@ pub(super) fn ndcg10(weights: &Weights, tables: &Tables, cases: &[Case]) -> Resu
     let mut order: Vec<&Case> = cases.iter().collect();
     // Similar lengths together; sorting is stable, so sums come in the same order every time.
     order.sort_by_key(|case| case.history.len());
-    let popularity = vec![0.0; weights.shape.items];
-    let parts: Vec<Result<Metrics>> = order
+    let parts: Vec<Result<f64>> = order
         .par_chunks(AT_ONCE)
         .map(|cases| {
             let users = users(weights, &leaves, &table, tables, cases)?;
-            Ok(rank(weights, &users, cases, &popularity))
+            Ok(rank(weights, &users, cases))
         })
         .collect();
-    let mut total = Metrics::default();
-    for part in parts {
-        total.merge(part?);
-    }
-    Ok(total.figures(weights.shape.items).ndcg[AT_10])
+    let sum: f64 = parts.into_iter().sum::<Result<f64>>()?;
+    Ok(sum / cases.len() as f64)
 }
 
 /// User vectors, `[cases x dim]`.
@@ -68,9 +62,10 @@ fn users(
     states.index_select(&Tensor::new(last, &Device::Cpu)?, 0)?.flatten_all()?.to_vec1()
 }
 
-fn rank(weights: &Weights, users: &[f32], cases: &[&Case], popularity: &[f64]) -> Metrics {
+/// The summed NDCG@10 of `cases`, asked by their user vectors.
+fn rank(weights: &Weights, users: &[f32], cases: &[&Case]) -> f64 {
     let (items, dim) = (weights.shape.items, weights.shape.dim);
-    let (mut metrics, mut top) = (Metrics::default(), TopN::default());
+    let (mut sum, mut top) = (0.0, TopN::default());
     let together = (SCORES / items).clamp(1, cases.len());
     let mut scores = vec![0.0; together * items];
     for (users, cases) in users.chunks(together * dim).zip(cases.chunks(together)) {
@@ -92,8 +87,8 @@ fn rank(weights: &Weights, users: &[f32], cases: &[&Case], popularity: &[f64]) -
                 }
             }
             let list: Vec<_> = top.finish().iter().map(|&(_, item)| item).collect();
-            metrics.add(case, &list, popularity);
+            sum += ndcg(&list, &case.distinct_targets(), LIST);
         }
     }
-    metrics
+    sum
 }

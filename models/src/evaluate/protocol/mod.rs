@@ -63,6 +63,16 @@ pub struct Case {
     pub earlier: usize,
 }
 
+impl Case {
+    /// The targets, each once, rising.
+    pub(crate) fn distinct_targets(&self) -> Vec<ItemIx> {
+        let mut targets = self.targets.clone();
+        targets.sort_unstable();
+        targets.dedup();
+        targets
+    }
+}
+
 /// A training log and the cases of one split. Items that only cases have are numbered behind the trained ones.
 #[derive(Debug, Clone)]
 pub struct Task {

@@ -1,14 +1,25 @@
-//! Session kNN: VMIS-kNN (Kersbergen, Sprangers, Schelter: "Serenade", SIGMOD 2022) over a flat index.
+//! Session kNN over a flat index: sessions like the running one vote for their items.
 //!
-//! Of the sessions that share an item with the running one, the `m` most recent are the sample; the `k` most
+//! Which sessions are alike is one of two questions ([`KnnMatching`]). Clicks are asked about by VMIS-kNN (Kersbergen,
+//! Sprangers, Schelter: "Serenade", SIGMOD 2022), below; baskets, whose items have no order, by all of their items
+//! ([`whole`]).
+//!
+//! VMIS-kNN: of the sessions that share an item with the running one, the `m` most recent are the sample; the `k` most
 //! similar of these vote for their items. Sessions are numbered by time, so "most recent" is an integer
 //! comparison and the sample is a merge of posting lists that stops after `m` sessions. Which of the (at most
 //! [`MAX_LAST_ITEMS`]) recent items a session shares is a bit mask, and a similarity is a sum of integers over
 //! that mask, so the k best are found by counting and not by a heap. O(m · last + k · session length), no
 //! hashing, no allocation once the scratch has grown.
 
+mod scores;
+mod whole;
+
 use crate::ItemIx;
-use crate::format::KnnParameters;
+use crate::format::{KnnMatching, KnnParameters};
+use crate::topn::TopN;
+
+pub use scores::Scores;
+use scores::larger;
 
 /// Most recent events that are matched. A mask of ten bits keeps the table of similarities at 1,024 entries;
 /// the published grids end at ten, and recall falls before that.
@@ -36,146 +47,27 @@ impl SessionIndex<'_> {
         self.session_offsets.len().saturating_sub(1)
     }
 
+    /// Whether `voters` sessions have more items than there are, with the lengths of sessions as they are on average.
+    fn is_dense(&self, voters: usize) -> bool {
+        let length = self.session_items.len() / self.sessions().max(1);
+        voters * length > self.idf.len()
+    }
+
+    /// Its most recent sessions as number + 1, falling, without the closing 0.
+    fn postings_of(&self, item: ItemIx) -> &[u32] {
+        let at = item as usize;
+        let list = &self.postings[self.posting_offsets[at] as usize..self.posting_offsets[at + 1] as usize];
+        list.split_last().map_or(&[], |(_, list)| list)
+    }
+
     fn items_of(&self, session: u32) -> &[ItemIx] {
         let at = session as usize;
         &self.session_items[self.session_offsets[at] as usize..self.session_offsets[at + 1] as usize]
     }
 }
 
-/// Sums of scores by item, sparse to reset: a dense array and the list of items that are not zero.
-#[derive(Debug, Default)]
-pub struct Scores {
-    values: Vec<f32>,
-    touched: Vec<ItemIx>,
-}
-
-impl Scores {
-    /// Makes room for items `0..n` and forgets everything.
-    pub fn reset(&mut self, n: usize) {
-        for &item in &self.touched {
-            self.values[item as usize] = 0.0;
-        }
-        self.touched.clear();
-        if self.values.len() != n {
-            self.values.clear();
-            self.values.resize(n, 0.0);
-        }
-    }
-
-    /// Adds `weight` > 0 to `item`.
-    #[inline]
-    pub fn add(&mut self, item: ItemIx, weight: f32) {
-        debug_assert!(weight >= 0.0, "scores only grow");
-        let value = &mut self.values[item as usize];
-        if *value == 0.0 {
-            self.touched.push(item);
-        }
-        *value += weight;
-    }
-
-    /// Adds `weight` > 0 to each of `items`.
-    ///
-    /// As [`Self::add`] for each, but without its branch: whether an item is new is as good as random, and
-    /// there are thousands in one answer. Every item is written behind the touched ones, and stays if it is new.
-    pub fn add_all(&mut self, items: &[ItemIx], weight: f32) {
-        debug_assert!(weight >= 0.0, "scores only grow");
-        let mut count = self.touched.len();
-        self.touched.resize(count + items.len(), 0);
-        // Slices outside the loop: their addresses stay in registers.
-        let (values, touched) = (self.values.as_mut_slice(), self.touched.as_mut_slice());
-        for &item in items {
-            let value = &mut values[item as usize];
-            touched[count] = item;
-            // As bits: an integer comparison is a shorter way to a 0 or 1. There is no negative zero here.
-            count += usize::from(value.to_bits() == 0);
-            *value += weight;
-        }
-        self.touched.truncate(count);
-    }
-
-    /// As [`Self::add_all`], but leaves out which items are touched: [`Self::collect`] must follow. Cheaper where
-    /// more is added than there are items.
-    fn add_all_untold(&mut self, items: &[ItemIx], weight: f32) {
-        let values = self.values.as_mut_slice();
-        // By fours: the step is so short that counting is a tenth of it, and bounds checks keep the compiler
-        // from doing this itself.
-        let (fours, rest) = items.as_chunks::<4>();
-        for &[a, b, c, d] in fours {
-            values[a as usize] += weight;
-            values[b as usize] += weight;
-            values[c as usize] += weight;
-            values[d as usize] += weight;
-        }
-        for &item in rest {
-            values[item as usize] += weight;
-        }
-    }
-
-    /// Finds the touched items by looking at all.
-    fn collect(&mut self) {
-        self.touched.clear();
-        self.touched.resize(self.values.len(), 0);
-        let mut count = 0;
-        for (item, value) in (0..).zip(&self.values) {
-            self.touched[count] = item;
-            count += usize::from(value.to_bits() != 0);
-        }
-        self.touched.truncate(count);
-    }
-
-    /// Takes the positive ones of `sums`, one for each item, as scores, and leaves zeros behind. There are no scores yet.
-    pub fn add_positive(&mut self, sums: &mut [f32]) {
-        self.touched.clear();
-        self.touched.resize(sums.len(), 0);
-        let mut count = 0;
-        for ((item, value), sum) in (0..).zip(&mut self.values).zip(sums) {
-            let positive = *sum > 0.0;
-            *value = if positive { *sum } else { 0.0 };
-            *sum = 0.0;
-            self.touched[count] = item;
-            count += usize::from(positive);
-        }
-        self.touched.truncate(count);
-    }
-
-    /// Multiplies every score by its item's factor, at least 0, and gives the largest product (0 if none).
-    pub fn scale(&mut self, factors: &[f32]) -> f32 {
-        let mut largest = 0.0_f32;
-        for &item in &self.touched {
-            let value = &mut self.values[item as usize];
-            *value *= factors[item as usize];
-            largest = larger(largest, *value);
-        }
-        largest
-    }
-
-    /// The largest score, 0 if there is none.
-    pub fn largest(&self) -> f32 {
-        self.touched.iter().map(|&item| self.values[item as usize]).fold(0.0, larger)
-    }
-
-    /// The score of `item`, 0 if it has none.
-    #[inline]
-    pub fn get(&self, item: ItemIx) -> f32 {
-        self.values[item as usize]
-    }
-
-    /// Items with a score, in no order.
-    pub fn touched(&self) -> &[ItemIx] {
-        &self.touched
-    }
-}
-
-/// The larger of two numbers, neither of them NaN.
-///
-/// Not `f32::max`: for its NaN rule LLVM 19 calls libm's `fmaxf` in x86-64 code without SSE4, and
-/// `wasmedge compile --generic-binary` (0.14.1) takes a symbol that begins with `f` for one of its functions:
-/// the loader then refuses the section ("number of codes not matching") and interprets.
-fn larger(a: f32, b: f32) -> f32 {
-    if a > b { a } else { b }
-}
-
-/// Working memory of one caller; about 12 bytes per sampled session.
+/// Working memory of one caller: about 12 bytes per sampled session, or 8 per session of the index where whole histories are
+/// matched.
 #[derive(Debug, Default)]
 pub struct KnnScratch {
     /// (session, mask of shared items), most recent first.
@@ -184,6 +76,10 @@ pub struct KnnScratch {
     similarity: Vec<u32>,
     /// Weight of a vote by mask.
     vote: Vec<f32>,
+    /// Similarity by session number + 1, for whole histories.
+    sums: Scores,
+    /// The nearest of these.
+    nearest: TopN,
 }
 
 /// Largest similarity numerator: 1 + 2 + ... + [`MAX_LAST_ITEMS`].
@@ -191,9 +87,24 @@ const MAX_SIMILARITY: usize = MAX_LAST_ITEMS * (MAX_LAST_ITEMS + 1) / 2;
 
 /// Adds the votes of the nearest sessions to `scores`; [`Scores::scale`] by `idf` completes the method.
 ///
-/// `session` holds the items of the running session, oldest first, all below the index's number of items;
-/// its last `params.last_items` count. `params` must satisfy the checks of a packed manifest.
+/// `history` holds the items of the running session, oldest first, all below the index's number of items; the first `earlier` of
+/// them are of earlier visits. `params` must satisfy the checks of a packed manifest.
 pub fn vote(
+    index: SessionIndex<'_>,
+    history: &[ItemIx],
+    earlier: usize,
+    params: &KnnParameters,
+    scratch: &mut KnnScratch,
+    scores: &mut Scores,
+) {
+    match params.matching {
+        KnnMatching::Recent => vote_recent(index, history, params, scratch, scores),
+        KnnMatching::Whole => whole::vote(index, history, earlier, params, scratch, scores),
+    }
+}
+
+/// VMIS-kNN: the last `params.last_items` events count.
+fn vote_recent(
     index: SessionIndex<'_>,
     session: &[ItemIx],
     params: &KnnParameters,
@@ -224,10 +135,8 @@ pub fn vote(
     let limit = if lists == 1 { params.sample.min(params.neighbors) } else { params.sample } as usize;
     scratch.sample.clear();
     merge_any(lists, index.postings, &starts, limit, scratch, &mut counts);
-    // With the lengths of sessions as they are on average, do the neighbours have more items than there are?
     let voters = scratch.sample.len().min(params.neighbors as usize);
-    let length = index.session_items.len() / index.sessions().max(1);
-    let dense = params.distance_factor >= 1.0 && voters * length > index.idf.len();
+    let dense = params.distance_factor >= 1.0 && index.is_dense(voters);
     let (least, mut at_least) = cut_off(&counts, params.neighbors);
     for &(session, mask) in &scratch.sample {
         let similarity = scratch.similarity[mask as usize];

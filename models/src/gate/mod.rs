@@ -1,0 +1,13 @@
+//! Whether a model may replace another: both answer the same questions, about visits that neither has learned from.
+//!
+//! `train` keeps some of the newest visits back, chosen by a digest of what they are, so that the next training on a longer log
+//! keeps the same ones back as far as it still asks about them. They travel in the file (section `endcap.sample`), because
+//! the log may be gone when the next model comes.
+
+mod compare;
+mod drift;
+mod keep;
+
+pub use compare::{Comparison, Side, compare, own_ndcg10};
+pub use drift::drift;
+pub use keep::{KeptBack, keep_back};
