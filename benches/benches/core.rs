@@ -1,6 +1,6 @@
 //! The prediction path alone: core, native, one thread.
 //!
-//! What: session kNN, and the linear model, from a session's items to the 20 best (`Engine::recommend`), one
+//! What: session kNN (by the last events, and by whole histories), and the linear model, from a session's items to the 20 best (`Engine::recommend`), one
 //! prediction a click; the selection of the best n; opening a model. Corpora and settings: `corpus`; visitors:
 //! `traffic`, with its fixed seed. How to run: `make bench`, `make bench ARGS=open` for a part.
 //!
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use criterion::{BatchSize, Criterion};
-use endcap_benches::corpus::{Corpus, LINEAR, Prepared, Setting};
+use endcap_benches::corpus::{Corpus, LINEAR, Prepared, Setting, WHOLE};
 use endcap_benches::latency::Latencies;
 use endcap_benches::machine;
 use endcap_benches::traffic::{Draw, N, Visitor};
@@ -41,6 +41,8 @@ fn main() -> anyhow::Result<()> {
             let made = Prepared::make(corpus, setting, &log, &machine::work_folder())?;
             prepared.push((format!("{}/{}", corpus.as_str(), setting.as_str()), made));
         }
+        let made = Prepared::make_whole(corpus, &log, &machine::work_folder())?;
+        prepared.push((format!("{}/{WHOLE}", corpus.as_str()), made));
         let made = Prepared::make_linear(corpus, &log, &machine::work_folder())?;
         prepared.push((format!("{}/{LINEAR}", corpus.as_str()), made));
     }

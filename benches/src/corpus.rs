@@ -14,7 +14,9 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
-use endcap_core::format::{ItemRecord, KnnParameters, LinearParameters, Model, Parameters, Verify};
+use endcap_core::format::{
+    ItemRecord, KnnMatching, KnnParameters, LinearParameters, Model, Parameters, Verify,
+};
 use endcap_core::recommend::Strategy;
 use endcap_core::{AlignedBytes, ItemIx};
 use endcap_models::train::{Log, LogBuilder, Options, train};
@@ -121,6 +123,9 @@ impl Setting {
 /// Name in tables and files of what [`Prepared::make_linear`] makes.
 pub const LINEAR: &str = "linear";
 
+/// Name in tables and files of what [`Prepared::make_whole`] makes.
+pub const WHOLE: &str = "whole";
+
 /// A trained, packed and opened model with its sessions.
 #[derive(Debug)]
 pub struct Prepared {
@@ -149,6 +154,16 @@ impl Prepared {
     pub fn make_linear(corpus: Corpus, log: &Log, folder: &Path) -> anyhow::Result<Self> {
         let parameters = Parameters { linear: Some(LinearParameters::default()), ..Parameters::default() };
         Self::with(format!("{}-{LINEAR}", corpus.as_str()), parameters, log, folder)
+    }
+
+    /// As [`Self::make`], with session kNN by whole histories, m 1502 and k 288.
+    ///
+    /// # Errors
+    /// As [`Self::make`].
+    pub fn make_whole(corpus: Corpus, log: &Log, folder: &Path) -> anyhow::Result<Self> {
+        let knn = KnnParameters { matching: KnnMatching::Whole, ..Setting::Large.knn() };
+        let parameters = Parameters { knn, ..Parameters::default() };
+        Self::with(format!("{}-{WHOLE}", corpus.as_str()), parameters, log, folder)
     }
 
     /// What a bench asks for: the linear model where there is one, else session kNN.
