@@ -9,7 +9,7 @@ use std::path::Path;
 use common::{Folder, endcap};
 use endcap_core::AlignedBytes;
 use endcap_core::format::{Model, Verify, sections};
-use endcap_core::recommend::{Engine, Request, Scratch, Strategy};
+use endcap_core::recommend::{Engine, Request, Scratch, Source, Strategy};
 use serde_json::Value;
 
 fn text(path: &Path) -> &str {
@@ -201,4 +201,46 @@ fn out_of_range_parameters_are_refused_by_the_command_line() {
     ] {
         refused(&[&["train", "x", "--out", "y"][..], &args[..]].concat(), 2, &[args[0]]);
     }
+}
+
+#[test]
+fn a_new_item_is_found_by_what_it_is_called() {
+    let folder = Folder::new();
+    let (events, catalogue) = (folder.path("events.csv"), folder.path("items.csv"));
+    let (dataset, trained, file) =
+        (folder.path("dataset"), folder.path("trained"), folder.path("model.wasm"));
+    let rows: String = (0..80)
+        .map(|visit| {
+            let [one, other] = if visit % 2 == 0 { ["cup", "saucer"] } else { ["lamp", "bulb"] };
+            let time = format!("2026-01-{:02}T10:{:02}", 1 + visit / 8, visit % 8);
+            format!("u{visit},s{visit},{one},view,{time}:00Z\nu{visit},s{visit},{other},view,{time}:30Z\n")
+        })
+        .collect();
+    std::fs::write(&events, format!("user,session,item,event,timestamp\n{rows}")).unwrap();
+    let items = "item,name\ncup,Red cup\nsaucer,Saucer\nlamp,Brass lamp\nbulb,Bulb\nnew,\"Red cup, large\"\n";
+    std::fs::write(&catalogue, items).unwrap();
+    ok(&["import", text(&events), "--catalog", text(&catalogue), "--out", text(&dataset)]);
+    let listed = |more: &[&str]| {
+        ok(&[&["train", text(&dataset), "--out", text(&trained)], more].concat());
+        ok(&["pack", text(&trained), "--out", text(&file), "--force"]);
+        let model =
+            Model::open(AlignedBytes::copy_from(&std::fs::read(&file).unwrap()), Verify::Full).unwrap();
+        let item = |id| model.items().find(id).unwrap();
+        let (mut scratch, mut out) = (Scratch::default(), Vec::new());
+        let request = Request { history: &[item("saucer")], fallback: false, ..Request::default() };
+        Engine::new(&model).recommend(&request, &mut scratch, &mut out);
+        let near = Engine::new(&model).neighbors(item("new")).0.to_vec();
+        (
+            out.iter()
+                .map(|found| (model.items().id(found.item).to_owned(), found.source))
+                .collect::<Vec<_>>(),
+            near == [item("cup")],
+        )
+    };
+    let (found, near) = listed(&[]);
+    assert_eq!(found[0].0, "cup");
+    assert_eq!(found[1], ("new".to_owned(), Source::Content), "{found:?}");
+    assert!(near && found.len() == 2, "{found:?}");
+    let (found, near) = listed(&["--content-below", "0"]);
+    assert!(!near && found.len() == 1, "{found:?}");
 }

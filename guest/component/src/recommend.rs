@@ -192,6 +192,7 @@ fn source(source: From) -> Source {
         From::Linear => Source::Linear,
         From::Sequence => Source::Sequence,
         From::Again => Source::Again,
+        From::Content => Source::Content,
         From::Trending => Source::Trending,
         From::Popular => Source::Popular,
         From::Latest => Source::Latest,

@@ -12,6 +12,7 @@
 compile_error!("model.wasm is little-endian and read in place: big-endian targets are not supported");
 
 mod bytes;
+pub mod content;
 pub mod encoder;
 pub mod format;
 pub mod inference;

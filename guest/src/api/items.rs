@@ -1,5 +1,6 @@
-//! `GET /api/item/{id}/neighbors`: what goes together with an item.
+//! `GET /api/item/{id}/neighbors`: what goes together with an item, or reads like it where nothing does yet.
 
+use endcap_core::recommend::Engine;
 use endcap_core::store::EventStore;
 
 use super::encode::{push_item, push_string};
@@ -27,7 +28,7 @@ pub(crate) fn neighbors<C: Clock, S: EventStore>(
     out.extend_from_slice(b"{\"item\":");
     push_string(out, catalogue.id(item));
     out.extend_from_slice(b",\"items\":[");
-    let (others, scores) = model.together().row(item);
+    let (others, scores) = Engine::new(model).neighbors(item);
     let row = others.iter().zip(scores).filter(|(other, _)| !catalogue.out_of_stock(**other));
     for (at, (&other, &score)) in row.skip(page.offset).take(page.n).enumerate() {
         out.extend_from_slice(if at == 0 { b"{" } else { b",{" });

@@ -9,7 +9,7 @@ use clap::builder::PossibleValue;
 use endcap_core::format::Parameters;
 
 use super::fit::{EncoderArgs, FitProgress};
-use super::train::{BlendArgs, KnnArgs, LinearArgs, TogetherArgs};
+use super::train::{BlendArgs, ContentArgs, KnnArgs, LinearArgs, TogetherArgs};
 use super::{Failure, print, print_json};
 use crate::encoder::EncoderForms;
 #[cfg(feature = "encoder")]
@@ -59,6 +59,8 @@ pub(super) struct Args {
     together: TogetherArgs,
     #[command(flatten)]
     linear: LinearArgs,
+    #[command(flatten)]
+    content: ContentArgs,
     /// Ridge of the baseline ease.
     #[arg(long, default_value_t = evaluate::EASE_LAMBDA, value_name = "ROWS", value_parser = super::train::parse_positive)]
     ease_lambda: f32,
@@ -129,6 +131,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         knn: args.knn.parameters(),
         together: args.together.parameters(),
         linear: args.linear.parameters(),
+        content: args.content.parameters(),
         blend: args.blend.given(args.encoder.is_asked_for()),
         ..Parameters::default()
     };

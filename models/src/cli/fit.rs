@@ -228,12 +228,12 @@ fn chosen(found: Option<&TunedBlend>) -> String {
     let Some(TunedBlend { parameters, cases, ndcg10, tried }) = found else {
         return "weights: the defaults, as the log is too small to choose others".to_owned();
     };
-    let Blend { knn, together, linear, sequence, again } = parameters.blend;
+    let Blend { knn, together, linear, sequence, again, content } = parameters.blend;
     let decay = parameters.linear.as_ref().map_or(1.0, |linear| linear.position_decay);
     let [before, after] = ndcg10;
     let knn = format!("kNN {knn} ({})", parameters.knn);
     format!(
-        "weights: {knn}, co-occurrence {together}, linear {linear} with decay {decay}, encoder {sequence}, again {again} \
+        "weights: {knn}, co-occurrence {together}, linear {linear} with decay {decay}, encoder {sequence}, again {again}, content {content} \
          (NDCG@10 of {cases} held-out questions {before:.4} by default, {after:.4} by these; {tried} tried)"
     )
 }

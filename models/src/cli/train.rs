@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use endcap_core::format::{
-    Blend, Card, KnnMatching, KnnParameters, LinearHistory, LinearMethod, LinearParameters, Parameters,
-    TogetherParameters, TrendingParameters,
+    Blend, Card, ContentParameters, KnnMatching, KnnParameters, LinearHistory, LinearMethod,
+    LinearParameters, Parameters, TogetherParameters, TrendingParameters,
 };
 
 use super::fit::{EncoderArgs, FitProgress};
@@ -44,6 +44,8 @@ pub(super) struct Args {
     together: TogetherArgs,
     #[command(flatten)]
     linear: LinearArgs,
+    #[command(flatten)]
+    content: ContentArgs,
     /// Half-life of an event in the trending list, days.
     #[arg(long, default_value_t = 7.0, value_name = "DAYS", value_parser = parse_weight)]
     trending_half_life: f32,
@@ -205,6 +207,25 @@ pub(super) struct LinearArgs {
     memory_mb: u64,
 }
 
+/// Items that are scored as what reads like them; also taken by `evaluate`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ContentArgs {
+    /// Sessions below which an item is scored as the items that read like it, by name and category; 0: none is.
+    #[arg(id = "content-below", long, default_value_t = ContentParameters::default().below, value_name = "SESSIONS")]
+    below: u32,
+    /// Items that read like it, kept for each.
+    #[arg(id = "content-neighbors", long, default_value_t = ContentParameters::default().neighbors, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=100))]
+    neighbors: u32,
+}
+
+impl ContentArgs {
+    /// `None` where no item shall be.
+    pub(super) fn parameters(&self) -> Option<ContentParameters> {
+        (self.below > 0).then_some(ContentParameters { below: self.below, neighbors: self.neighbors })
+    }
+}
+
 /// Weights of the personal list; also taken by `evaluate`.
 #[derive(Debug, clap::Args)]
 pub(super) struct BlendArgs {
@@ -225,6 +246,9 @@ pub(super) struct BlendArgs {
     /// Weight of the history's own items in the personal list, where a request allows them again; 0 by default.
     #[arg(long, value_name = "WEIGHT", value_parser = parse_weight)]
     blend_again: Option<f32>,
+    /// Weight of what reads like items that were found, for items without enough events; 1 takes them for as good.
+    #[arg(long, value_name = "WEIGHT", value_parser = parse_weight)]
+    blend_content: Option<f32>,
     /// Keep the weights' defaults instead of choosing them.
     #[arg(long)]
     blend_default: bool,
@@ -244,6 +268,7 @@ impl BlendArgs {
             linear: self.blend_linear.unwrap_or(default.linear),
             sequence,
             again: self.blend_again.unwrap_or(default.again),
+            content: self.blend_content.unwrap_or(default.content),
         }
     }
 
@@ -256,6 +281,7 @@ impl BlendArgs {
             #[cfg(feature = "encoder")]
             self.blend_sequence,
             self.blend_again,
+            self.blend_content,
             linear.position_decay,
         ];
         !self.blend_default && given.iter().all(Option::is_none)
@@ -333,6 +359,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
                 together: args.together.parameters(),
                 trending: TrendingParameters { half_life_days: args.trending_half_life },
                 linear: args.linear.parameters(),
+                content: args.content.parameters(),
                 blend: args.blend.given(wants_encoder),
                 ..Parameters::default()
             },

@@ -150,6 +150,9 @@ fn settings(parameters: &Parameters, sequence: bool) -> Vec<Vec<Setting>> {
     );
     groups.push(one(|all, value| all.blend.together = value, &[0.0, 0.125, 0.25, 0.5, 1.0]));
     groups.push(one(|all, value| all.blend.again = value, &[0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]));
+    if parameters.content.is_some() {
+        groups.push(one(|all, value| all.blend.content = value, &[0.0, 0.25, 0.5, 0.75, 1.0]));
+    }
     if sequence {
         groups
             .push(one(|all, value| all.blend.sequence = value, &[0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]));

@@ -126,7 +126,7 @@ fn split(report: &SplitReport) -> Result<Markup, PageError> {
 }
 
 fn about(report: &SplitReport) -> Markup {
-    let Blend { knn, together, linear, sequence, again } = report.parameters.blend;
+    let Blend { knn, together, linear, sequence, again, content } = report.parameters.blend;
     html! {
         dl {
             dt { "Trained on" }
@@ -135,7 +135,7 @@ fn about(report: &SplitReport) -> Markup {
             dt { "Model" }
             dd { (count(report.model_bytes as u64)) " bytes" }
             dt { "Weights of the personal list" }
-            dd { "kNN " (knn) " (" (report.parameters.knn.to_string()) "), co-occurrence " (together) ", linear " (linear) ", encoder " (sequence) ", again " (again) }
+            dd { "kNN " (knn) " (" (report.parameters.knn.to_string()) "), co-occurrence " (together) ", linear " (linear) ", encoder " (sequence) ", again " (again) ", content " (content) }
         }
     }
 }

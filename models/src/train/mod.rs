@@ -5,6 +5,7 @@
 
 mod artefact;
 mod catalogue;
+mod content;
 mod error;
 mod knn;
 mod linear;
@@ -13,8 +14,8 @@ mod rankings;
 mod together;
 
 use endcap_core::format::{
-    Card, CatalogueBuilder, DataSummary, Manifest, Parameters, encode_linear, encode_neighbors,
-    encode_rankings, encode_sessions, section,
+    Card, CatalogueBuilder, DataSummary, Manifest, Parameters, encode_content, encode_linear,
+    encode_neighbors, encode_rankings, encode_sessions, section,
 };
 
 pub use artefact::Trained;
@@ -82,6 +83,10 @@ pub fn train(
         Some(parameters) => Some(linear::train(log, parameters, &options.limits, progress)?),
         None => None,
     };
+    let content = options.parameters.content.as_ref().map(|params| content::rows(log, params));
+    let content = content.filter(|rows| !rows.is_empty());
+    let mut parameters = options.parameters.clone();
+    parameters.content = parameters.content.filter(|_| content.is_some());
     progress(Step::Rankings);
     let rankings = rankings::Lists::build(log, &options.parameters.trending);
     let mut catalogue = CatalogueBuilder::new();
@@ -104,7 +109,7 @@ pub fn train(
             last_event: rfc3339(log.last_event),
             questions: 0,
         },
-        parameters: options.parameters.clone(),
+        parameters,
         card: options.card.clone(),
     };
     let mut bodies = vec![
@@ -114,6 +119,9 @@ pub fn train(
     ];
     if let Some(linear) = linear {
         bodies.push((section::LINEAR, encode_linear(&linear)));
+    }
+    if let Some(content) = content {
+        bodies.push((section::CONTENT, encode_content(&content)));
     }
     bodies.push((section::RANKINGS, encode_rankings(rankings.view())));
     Ok(Trained { manifest, bodies })

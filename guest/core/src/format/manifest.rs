@@ -80,6 +80,9 @@ pub struct Parameters {
     /// Linear model, where the file carries one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linear: Option<LinearParameters>,
+    /// Which items are scored as what reads like them, where the file has such rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<ContentParameters>,
     /// Trending.
     pub trending: TrendingParameters,
     /// How the sources are added up.
@@ -209,6 +212,22 @@ pub struct LinearParameters {
     pub position_decay: f32,
 }
 
+/// Items that are scored as what reads like them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContentParameters {
+    /// Sessions in training below which an item is one of them, at least 1; 1: those without any.
+    pub below: u32,
+    /// Neighbours kept per item, at least 1.
+    pub neighbors: u32,
+}
+
+impl Default for ContentParameters {
+    /// Items without any session: those with one or two are found no better as what reads like them.
+    fn default() -> Self {
+        Self { below: 1, neighbors: 10 }
+    }
+}
+
 /// Which items an item is regressed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -276,13 +295,17 @@ pub struct Blend {
     /// Items of earlier visits themselves, at least 0; counts where a request allows them again.
     #[serde(default)]
     pub again: f32,
+    /// Items without enough events, as what reads like them, at least 0: 1 takes them for as good.
+    #[serde(default)]
+    pub content: f32,
 }
 
 impl Default for Blend {
     /// Between what is best on the validation parts of the retail protocols (the linear model nearly alone) and of
-    /// sessions of clicks (kNN before it), without losing much on either.
+    /// sessions of clicks (kNN before it), without losing much on either. New items at three quarters of what reads like
+    /// them: they are found, and hardly anything that would have been found is lost.
     fn default() -> Self {
-        Self { knn: 1.0, together: 0.5, linear: 2.0, sequence: 0.0, again: 0.0 }
+        Self { knn: 1.0, together: 0.5, linear: 2.0, sequence: 0.0, again: 0.0, content: 0.75 }
     }
 }
 
@@ -361,6 +384,7 @@ impl Parameters {
             blend.linear,
             blend.sequence,
             blend.again,
+            blend.content,
         ];
         if weights.iter().any(|weight| !weight.is_finite() || *weight < 0.0)
             || !knn.length_exponent.is_finite()

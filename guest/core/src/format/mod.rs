@@ -6,6 +6,7 @@
 //! that are multiples of 8 and hold named arrays, so [`Model`] views them in place after one validation.
 
 mod arrays;
+mod content;
 mod encoder;
 mod error;
 mod items;
@@ -20,13 +21,14 @@ mod wasm;
 mod writer;
 
 pub use arrays::{ArrayError, Arrays, ArraysBuilder, Element};
+pub use content::{ContentRow, ContentRows, Near, encode_content};
 pub use encoder::{encode_encoder, rotary_angles};
 pub use error::FormatError;
 pub use items::{Catalogue, CatalogueBuilder, ItemRecord, ItemView};
 pub use linear::{Columns, LinearRow, LinearRows, encode_linear};
 pub use manifest::{
-    Blend, Card, DataSummary, KnnMatching, KnnParameters, LinearHistory, LinearMethod, LinearParameters,
-    Manifest, Parameters, SectionEntry, TogetherParameters, TrendingParameters,
+    Blend, Card, ContentParameters, DataSummary, KnnMatching, KnnParameters, LinearHistory, LinearMethod,
+    LinearParameters, Manifest, Parameters, SectionEntry, TogetherParameters, TrendingParameters,
 };
 pub use model::{Model, Verify};
 pub use neighbors::{NeighborRows, encode_neighbors};
@@ -55,6 +57,8 @@ pub mod section {
     pub const TOGETHER: &str = "endcap.together";
     /// Linear item-item weights; optional.
     pub const LINEAR: &str = "endcap.linear";
+    /// What reads like items without enough events; optional.
+    pub const CONTENT: &str = "endcap.content";
     /// Popular, trending and latest items.
     pub const RANKINGS: &str = "endcap.rankings";
     /// Questions with known answers that the model has not learned from; optional.

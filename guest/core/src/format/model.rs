@@ -9,6 +9,7 @@ use crate::encoder::EncoderWeights;
 use crate::knn::SessionIndex;
 
 use super::arrays::Arrays;
+use super::content::{ContentRows, ContentSlots};
 use super::encoder::EncoderSlots;
 use super::error::FormatError;
 use super::items::{Catalogue, CatalogueSlots};
@@ -42,6 +43,7 @@ pub struct Model {
     sessions: SessionSlots,
     together: NeighborSlots,
     linear: Option<LinearSlots>,
+    content: Option<ContentSlots>,
     rankings: RankingSlots,
     sample: Option<SampleSlots>,
     encoder: Option<EncoderSlots>,
@@ -115,6 +117,10 @@ impl Model {
             Some(_) => Some(LinearSlots::parse(file, &arrays(section::LINEAR)?, n)?),
             None => None,
         };
+        let content = match body(section::CONTENT) {
+            Some(_) => Some(ContentSlots::parse(file, &arrays(section::CONTENT)?, n)?),
+            None => None,
+        };
         let sample = match body(section::SAMPLE) {
             Some(_) => Some(SampleSlots::parse(file, &arrays(section::SAMPLE)?, n)?),
             None => None,
@@ -139,7 +145,19 @@ impl Model {
             }
             _ => None,
         };
-        Ok(Self { manifest, items, sessions, together, linear, rankings, sample, encoder, engines, bytes })
+        Ok(Self {
+            manifest,
+            items,
+            sessions,
+            together,
+            linear,
+            content,
+            rankings,
+            sample,
+            encoder,
+            engines,
+            bytes,
+        })
     }
 
     /// What the file says of itself.
@@ -184,6 +202,11 @@ impl Model {
     /// The co-occurrence rows.
     pub fn together(&self) -> NeighborRows<'_> {
         self.together.view(self.bytes.as_slice())
+    }
+
+    /// What reads like the items without enough events of their own.
+    pub fn content(&self) -> Option<ContentRows<'_>> {
+        self.content.as_ref().map(|slots| slots.view(self.bytes.as_slice()))
     }
 
     /// Questions with known answers that it has not learned from; none in files that were packed without.

@@ -1,9 +1,9 @@
 //! The stages over one model.
 
 use crate::ItemIx;
-use crate::format::{Blend, Catalogue, Model};
+use crate::format::{Blend, Catalogue, Model, Near};
 use crate::topn::TopN;
-use crate::{knn, linear, together};
+use crate::{content, knn, linear, together};
 
 use super::features::{self, Feature};
 use super::scratch::{CANDIDATE, EXCLUDED, Scale, Scratch};
@@ -76,6 +76,14 @@ impl<'m> Engine<'m> {
             };
             scratch.scales.together = Scale::new(weight, scratch.together.largest());
         }
+        if let Some(rows) = self.model.content().filter(|_| blend.content > 0.0) {
+            // Last: what it says is what the others have said.
+            let mut found = std::mem::take(&mut scratch.content);
+            let own = |item| scratch.own_parts(item).iter().map(|(part, _)| part).sum();
+            content::accumulate(rows, own, &mut found);
+            scratch.content = found;
+            scratch.scales.content = Scale::new(blend.content, 1.0);
+        }
     }
 
     /// Keeps the best of what [`Self::gather`] left in `scratch` for a ranker, with their features: a row for each
@@ -129,6 +137,14 @@ impl<'m> Engine<'m> {
         self.select(request, scratch, out);
     }
 
+    /// What goes together with `item`, or, where nothing does yet, what reads like it: items and similarities, best first.
+    pub fn neighbors(&self, item: ItemIx) -> Near<'m> {
+        match (self.model.together().row(item), self.model.content()) {
+            (([], _), Some(rows)) => rows.row(item),
+            (together, _) => together,
+        }
+    }
+
     fn catalogue(&self) -> Catalogue<'m> {
         self.model.items()
     }
@@ -161,24 +177,36 @@ impl<'m> Engine<'m> {
         };
         // An item is offered by the first source that has it. Sums that are known to have one part are written
         // as such: there are thousands of candidates.
-        let Scratch { session, together, linear, sequence, again, scales, .. } = &*scratch;
+        let Scratch { session, together, linear, sequence, again, content, scales, .. } = &*scratch;
         let no_again = again.touched().is_empty();
         let repeated = |item| if no_again { 0.0 } else { again.get(item) * scales.again.factor };
-        let sum = |item| scratch.parts(item).iter().map(|(part, _)| part).sum();
-        for &item in sequence.touched() {
+        let sum = |item| scratch.sum(item);
+        for &item in content.touched() {
             offer(sum(item), item, &mut top);
         }
+        let no_content = content.touched().is_empty();
+        let offered = |item| !no_content && content.get(item) != 0.0;
+        for &item in sequence.touched() {
+            if !offered(item) {
+                offer(sum(item), item, &mut top);
+            }
+        }
         let no_sequence = sequence.touched().is_empty();
-        let alone = no_sequence && no_again && session.touched().is_empty() && together.touched().is_empty();
+        let alone = no_sequence
+            && no_again
+            && no_content
+            && session.touched().is_empty()
+            && together.touched().is_empty();
         for &item in linear.touched() {
             if alone {
                 offer(linear.get(item) * scales.linear.factor, item, &mut top);
-            } else if no_sequence || sequence.get(item) == 0.0 {
+            } else if (no_sequence || sequence.get(item) == 0.0) && !offered(item) {
                 offer(sum(item), item, &mut top);
             }
         }
         let no_model = no_sequence && linear.touched().is_empty();
-        let first = |item| no_model || (sequence.get(item) == 0.0 && linear.get(item) == 0.0);
+        let first =
+            |item| (no_model || (sequence.get(item) == 0.0 && linear.get(item) == 0.0)) && !offered(item);
         for &item in session.touched() {
             if first(item) {
                 let score = session.get(item) * scales.session.factor;
@@ -255,7 +283,8 @@ impl<'m> Engine<'m> {
 }
 
 /// No source.
-const NOTHING: Blend = Blend { knn: 0.0, together: 0.0, linear: 0.0, sequence: 0.0, again: 0.0 };
+const NOTHING: Blend =
+    Blend { knn: 0.0, together: 0.0, linear: 0.0, sequence: 0.0, again: 0.0, content: 0.0 };
 
 /// Weight of co-occurrence where it stands in for the sources that were asked.
 const FALLBACK_WEIGHT: f32 = 1e-3;

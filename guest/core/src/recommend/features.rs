@@ -38,6 +38,8 @@ pub enum Feature {
     HistoryLength,
     /// The linear model's score, in [0, 1] relative to the request's best; 0: no linear model, or it speaks against it.
     Linear,
+    /// What the other sources say of items that read like it, in the unit of `blended`; 0 where it has events of its own.
+    Content,
 }
 
 /// Above this a price ratio says nothing more.
@@ -45,7 +47,7 @@ const MAX_PRICE_RATIO: f32 = 100.0;
 
 impl Feature {
     /// Every feature, in the order of columns.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Session,
         Self::Together,
         Self::Sequence,
@@ -59,6 +61,7 @@ impl Feature {
         Self::InHistory,
         Self::HistoryLength,
         Self::Linear,
+        Self::Content,
     ];
 
     /// Its name in ranker specifications.
@@ -77,6 +80,7 @@ impl Feature {
             Self::InHistory => "in_history",
             Self::HistoryLength => "history_length",
             Self::Linear => "linear",
+            Self::Content => "content",
         }
     }
 
@@ -152,6 +156,7 @@ pub(super) fn write(
             Feature::InHistory => flag(history.contains(&found.item)),
             Feature::HistoryLength => history.len() as f32 / super::MAX_HISTORY as f32,
             Feature::Linear => scales.linear.share(scratch.linear.get(found.item)),
+            Feature::Content => scratch.content.get(found.item),
         }));
     }
 }

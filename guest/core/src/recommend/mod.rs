@@ -69,6 +69,8 @@ pub enum Source {
     Sequence,
     /// Was chosen in earlier visits, the more often the better; where items may be returned again.
     Again,
+    /// Reads like items that were found; where it has not enough events of its own.
+    Content,
     /// Trending now.
     Trending,
     /// Popular over all.
@@ -79,12 +81,13 @@ pub enum Source {
 
 impl Source {
     /// Every source, in the order of [`Self::index`].
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Session,
         Self::Together,
         Self::Linear,
         Self::Sequence,
         Self::Again,
+        Self::Content,
         Self::Trending,
         Self::Popular,
         Self::Latest,
@@ -98,6 +101,7 @@ impl Source {
             Self::Linear => "linear",
             Self::Sequence => "sequence",
             Self::Again => "again",
+            Self::Content => "content",
             Self::Trending => "trending",
             Self::Popular => "popular",
             Self::Latest => "latest",
@@ -106,7 +110,7 @@ impl Source {
 
     /// Whether it depends on who asks.
     pub fn is_personal(self) -> bool {
-        matches!(self, Self::Session | Self::Together | Self::Linear | Self::Sequence | Self::Again)
+        !matches!(self, Self::Trending | Self::Popular | Self::Latest)
     }
 
     /// Its place in [`Self::ALL`].

@@ -7,7 +7,7 @@ use crate::topn::TopN;
 
 use super::{Recommendation, SEQUENCE_CANDIDATES, Source};
 
-/// Working memory of one caller: about 25 bytes per item of the catalogue, and the kNN sample.
+/// Working memory of one caller: about 29 bytes per item of the catalogue, and the kNN sample.
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(super) knn: KnnScratch,
@@ -17,7 +17,8 @@ pub struct Scratch {
     pub(super) linear: Scores,
     pub(super) sequence: Scores,
     pub(super) again: Scores,
-    /// How the five are brought onto (0, 1] and weighed.
+    pub(super) content: Scores,
+    /// How they are brought onto (0, 1] and weighed.
     pub(super) scales: Scales,
     marks: Vec<u8>,
     marked: Vec<ItemIx>,
@@ -55,6 +56,7 @@ pub(super) struct Scales {
     pub(super) linear: Scale,
     pub(super) sequence: Scale,
     pub(super) again: Scale,
+    pub(super) content: Scale,
 }
 
 /// Mark: excluded by the request, or already in the list.
@@ -78,6 +80,7 @@ impl Scratch {
         self.linear.reset(items);
         self.sequence.reset(items);
         self.again.reset(items);
+        self.content.reset(items);
         self.scales = Scales::default();
         self.shortlist.clear();
         self.ranked = false;
@@ -115,8 +118,16 @@ impl Scratch {
 
     /// What each source says of `item`, weighed.
     #[inline]
-    pub(super) fn parts(&self, item: ItemIx) -> [(f32, Source); 5] {
-        let Scales { session, together, linear, sequence, again } = self.scales;
+    pub(super) fn parts(&self, item: ItemIx) -> [(f32, Source); 6] {
+        let [session, together, linear, sequence, again] = self.own_parts(item);
+        let content = (self.content.get(item) * self.scales.content.factor, Source::Content);
+        [session, together, linear, sequence, again, content]
+    }
+
+    /// The same without the source that goes by what the others say.
+    #[inline]
+    pub(super) fn own_parts(&self, item: ItemIx) -> [(f32, Source); 5] {
+        let Scales { session, together, linear, sequence, again, .. } = self.scales;
         [
             (self.session.get(item) * session.factor, Source::Session),
             (self.together.get(item) * together.factor, Source::Together),
@@ -124,6 +135,12 @@ impl Scratch {
             (self.sequence.get(item) * sequence.factor, Source::Sequence),
             (self.again.get(item) * again.factor, Source::Again),
         ]
+    }
+
+    /// What all sources say of `item` together, weighed.
+    #[inline]
+    pub(super) fn sum(&self, item: ItemIx) -> f32 {
+        self.parts(item).iter().map(|(part, _)| part).sum()
     }
 
     /// Items that [`super::Engine::shortlist`] chose, in the order of the rows of its features.

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use endcap_core::ItemIx;
+use endcap_core::format::ItemRecord;
 
 use crate::dataset::Dataset;
 use crate::evaluate::EvaluateError;
@@ -46,7 +47,13 @@ pub(super) fn task(path: &Path, split: Split) -> Result<Task, EvaluateError> {
             )?;
         }
     }
-    let train = builder.finish(bare, all.items.iter().map(|item| item.id.clone()))?;
+    let records: HashMap<&str, &ItemRecord> = all.items.iter().map(|item| (item.id.as_str(), item)).collect();
+    // What the catalogue says, without the dates of events that are still to come.
+    let described = |id: &str| match records.get(id) {
+        Some(&record) => ItemRecord { first_seen: 0, last_seen: 0, ..record.clone() },
+        None => bare(id),
+    };
+    let train = builder.finish(described, all.items.iter().map(|item| item.id.clone()))?;
     let numbers = numbers(&train);
     let renumber = |item: ItemIx| numbers.get(id(item)).copied();
     let mut histories: HashMap<u32, (Vec<ItemIx>, usize)> = HashMap::new();
