@@ -68,7 +68,12 @@ fn whole_reference(
     let mut nearest: Vec<(usize, f64)> = Vec::new();
     for (number, items) in shop.sessions.iter().enumerate().rev() {
         let shared = distinct.iter().filter(|&&item| listed(item, number));
-        let sum: f64 = shared.map(|&item| f64::from(shop.idf[item as usize]).powi(2)).sum();
+        let weight = |item: u32| {
+            let age =
+                history.iter().rev().position(|&other| other == item).expect("it is of the history") as f64;
+            f64::from(shop.idf[item as usize]).powi(2) / (1.0 + f64::from(params.match_decay) * age)
+        };
+        let sum: f64 = shared.map(|&item| weight(item)).sum();
         if sum > 0.0 {
             nearest.push((number, sum / (items.len() as f64).sqrt()));
         }
@@ -147,11 +152,14 @@ proptest! {
         history in proptest::collection::vec(0_u32..25, 0..60),
         earlier in 0_usize..60,
         sample in 1_u32..40,
+        match_decay in 0.0_f32..0.5,
     ) {
         let sessions: Vec<Vec<u32>> = sessions.into_iter().map(|set| set.into_iter().collect()).collect();
         let shop = Shop::new(25, sessions, sample as usize);
         // All of them: which of two equals in exact numbers comes first, rounding decides.
-        let params = KnnParameters { matching: KnnMatching::Whole, sample, neighbors: 1_000, ..KnnParameters::default() };
+        let params = KnnParameters {
+            matching: KnnMatching::Whole, sample, neighbors: 1_000, match_decay, ..KnnParameters::default()
+        };
         let earlier = earlier.min(history.len());
         let (mut scratch, mut scores) = (KnnScratch::default(), Scores::default());
         fast(&shop, &[0, 1, 2], &params, &mut scratch, &mut scores);

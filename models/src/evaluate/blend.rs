@@ -159,7 +159,7 @@ fn settings(parameters: &Parameters, sequence: bool) -> Vec<Vec<Setting>> {
     }
     if free {
         groups.push(one(|all, value| all.knn.distance_factor = value, &[0.2, 0.4, 0.6, 0.8, 1.0]));
-        groups.push(one(|all, value| all.knn.match_decay = value, &[0.0, 0.1, 0.2, 0.3]));
+        groups.push(one(|all, value| all.knn.match_decay = value, &[0.0, 0.03, 0.1, 0.2, 0.3]));
         groups.push(one(|all, value| all.knn.last_items = value as u32, &[2.0, 3.0, 4.0, 6.0, 10.0]));
         groups.push(one(|all, value| all.knn.neighbors = value as u32, &[50.0, 100.0, 288.0, 600.0]));
     }

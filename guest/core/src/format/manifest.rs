@@ -107,7 +107,7 @@ pub enum KnnMatching {
     Whole,
 }
 
-/// Session kNN. Of these [`KnnMatching::Whole`] looks at the sample, the neighbours and the packed idf alone.
+/// Session kNN. Of these [`KnnMatching::Whole`] looks at the sample, the neighbours, the packed idf and the decay.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KnnParameters {
     /// Which sessions are alike.
@@ -122,7 +122,8 @@ pub struct KnnParameters {
     /// Exponent on the inverse document frequency that was packed with the index; 0 is none, published: 1.
     /// (The published idf *weight* scales every score alike and so changes no rank.)
     pub idf_exponent: f32,
-    /// Step by which a neighbour's vote falls with the age of its newest match; published: 0.1.
+    /// Step by which a neighbour's vote falls with the age of its newest match; published: 0.1. Of whole histories an item of age a
+    /// counts 1 / (1 + step · a).
     pub match_decay: f32,
     /// Exponent on a neighbour's length in its vote; published: 0 (no normalisation).
     pub length_exponent: f32,
@@ -162,7 +163,9 @@ impl std::fmt::Display for KnnParameters {
                 f,
                 "the last {last_items} events, m {sample}, k {neighbors}, decay {match_decay}, distance {distance_factor}"
             ),
-            KnnMatching::Whole => write!(f, "the whole history, m {sample}, k {neighbors}"),
+            KnnMatching::Whole => {
+                write!(f, "the whole history, m {sample}, k {neighbors}, decay {match_decay}")
+            }
         }
     }
 }

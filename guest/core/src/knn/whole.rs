@@ -3,10 +3,11 @@
 //! With items weighed by their inverse document frequency, the similarity of a history H and a session S is
 //!
 //! ```text
-//! sum of idf(i)² over i in both / √|S|
+//! sum of idf(i)² / (1 + match_decay · age(i)) over i in both / √|S|
 //! ```
 //!
-//! the cosine of the two, but for what is the same for every session and with a session's length in place of its norm. The
+//! where age 0 is the newest item: without decay the cosine of the two, but for what is the same for every session and with a
+//! session's length in place of its norm. The
 //! `k` most similar vote, each with the cube of its similarity. The posting lists are added up whole: up to `m` sessions for each
 //! of at most [`MAX_HISTORY`] items.
 //!
@@ -34,10 +35,11 @@ pub(super) fn vote(
     let KnnScratch { sums, nearest, .. } = scratch;
     // By number + 1, as postings have it.
     sums.reset(index.sessions() + 1);
-    for (at, &item) in history.iter().enumerate() {
-        if !history[..at].contains(&item) {
+    for (age, &item) in history.iter().rev().enumerate() {
+        // An item counts once, at its newest place.
+        if !history[history.len() - age..].contains(&item) {
             let idf = index.idf[item as usize];
-            let weight = idf * idf;
+            let weight = idf * idf / (1.0 + params.match_decay * age as f32);
             // What every session has, tells nothing.
             if weight > 0.0 {
                 sums.add_all(index.postings_of(item), weight);
