@@ -6,32 +6,11 @@ mod common;
 
 use std::path::Path;
 
-use common::{Folder, endcap};
+use common::{Folder, ok, refused, text};
 use endcap_core::AlignedBytes;
 use endcap_core::format::{Model, Verify, sections};
 use endcap_core::recommend::{Engine, Request, Scratch, Source, Strategy};
 use serde_json::Value;
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-#[track_caller]
-fn ok(args: &[&str]) -> String {
-    let output = endcap(args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[track_caller]
-fn refused(args: &[&str], code: i32, words: &[&str]) {
-    let output = endcap(args);
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{message}");
-    for word in words {
-        assert!(message.contains(word), "`{word}` is not in: {message}");
-    }
-}
 
 /// A small simulated shop, imported.
 fn dataset(folder: &Folder) -> std::path::PathBuf {

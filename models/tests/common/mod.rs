@@ -51,6 +51,29 @@ pub(crate) fn endcap(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_endcap-model")).args(args).output().unwrap()
 }
 
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// What a run that succeeds prints.
+#[track_caller]
+pub(crate) fn ok(args: &[&str]) -> String {
+    let output = endcap(args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What a run says that ends with this code.
+#[track_caller]
+pub(crate) fn refused(args: &[&str], code: i32, words: &[&str]) {
+    let output = endcap(args);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{message}");
+    for word in words {
+        assert!(message.contains(word), "`{word}` is not in: {message}");
+    }
+}
+
 pub(crate) fn gzip(content: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(content).unwrap();

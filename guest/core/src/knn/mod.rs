@@ -162,11 +162,7 @@ fn vote_recent(
             let newest = matched[mask.trailing_zeros() as usize];
             add_by_distance(items, newest, weight, params.distance_factor, scores);
         } else {
-            if dense {
-                scores.add_all_untold(items, weight);
-            } else {
-                scores.add_all(items, weight);
-            }
+            scores.vote(items, weight, dense);
         }
     }
     if dense {

@@ -53,9 +53,19 @@ impl Scores {
         self.touched.truncate(count);
     }
 
+    /// Adds `weight` > 0 to each of `items`; where votes are `dense`, [`Self::collect`] must follow the last of them.
+    #[inline]
+    pub(super) fn vote(&mut self, items: &[ItemIx], weight: f32, dense: bool) {
+        if dense {
+            self.add_all_untold(items, weight);
+        } else {
+            self.add_all(items, weight);
+        }
+    }
+
     /// As [`Self::add_all`], but leaves out which items are touched: [`Self::collect`] must follow. Cheaper where
     /// more is added than there are items.
-    pub(super) fn add_all_untold(&mut self, items: &[ItemIx], weight: f32) {
+    fn add_all_untold(&mut self, items: &[ItemIx], weight: f32) {
         let values = self.values.as_mut_slice();
         // By fours: the step is so short that counting is a tenth of it, and bounds checks keep the compiler
         // from doing this itself.

@@ -7,9 +7,8 @@
 //! ```
 //!
 //! where age 0 is the newest item: without decay the cosine of the two, but for what is the same for every session and with a
-//! session's length in place of its norm. The
-//! `k` most similar vote, each with the cube of its similarity. The posting lists are added up whole: up to `m` sessions for each
-//! of at most [`MAX_HISTORY`] items.
+//! session's length in place of its norm. The `k` most similar vote, each with the cube of its similarity. The posting lists are
+//! added up whole: up to `m` sessions for each of at most [`MAX_HISTORY`] items.
 //!
 //! What is in the running basket already gets no votes: a session that is like it has the same items first of all, and they would
 //! only be in the way of what it lacks.
@@ -50,8 +49,11 @@ pub(super) fn vote(
     for &number in sums.touched() {
         let session = number - 1;
         let similarity = sums.get(number) / (index.items_of(session).len() as f32).sqrt();
-        // Of equals the smallest comes first: the most recent, read backwards.
-        nearest.push(similarity, ItemIx::MAX - session);
+        // Only a foreign file has sums beyond all numbers, or sessions without items.
+        if similarity < f32::INFINITY {
+            // Of equals the smallest comes first: the most recent, read backwards.
+            nearest.push(similarity, ItemIx::MAX - session);
+        }
     }
     let nearest = nearest.finish();
     let Some(&(best, _)) = nearest.first().filter(|(best, _)| *best > 0.0) else { return };
@@ -63,11 +65,7 @@ pub(super) fn vote(
             break;
         }
         let items = index.items_of(ItemIx::MAX - backwards);
-        if dense {
-            scores.add_all_untold(items, weight);
-        } else {
-            scores.add_all(items, weight);
-        }
+        scores.vote(items, weight, dense);
     }
     if dense {
         scores.collect();
