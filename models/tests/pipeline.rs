@@ -4,8 +4,6 @@
 
 mod common;
 
-use std::path::Path;
-
 use common::{Folder, ok, refused, text};
 use endcap_core::AlignedBytes;
 use endcap_core::format::{Model, Verify, sections};

@@ -6,7 +6,7 @@ mod common;
 
 use common::Shop;
 use endcap_core::AlignedBytes;
-use endcap_core::format::{Model, Verify, write_model};
+use endcap_core::format::{Blend, KnnMatching, KnnParameters, Model, Opening, Verify, write_model};
 use endcap_core::recommend::{Engine, Recommendation, Request, Scratch, Source, Strategy};
 use proptest::prelude::*;
 
@@ -76,6 +76,49 @@ fn what_earlier_visits_had_comes_again_by_how_often() {
     let long: Vec<u32> = std::iter::repeat_n(3, 60).chain([7]).collect();
     let found = answer(&Request { n: 1, history: &long, earlier: 60, ..request });
     assert_eq!((found[0].item, found[0].source), (3, Source::Again));
+}
+
+#[test]
+fn where_a_visit_begins_other_weights_count() {
+    let mut manifest = Shop::golden().manifest();
+    let opening = Opening {
+        blend: Blend { again: 100.0, ..manifest.parameters.blend.clone() },
+        knn: KnnParameters { matching: KnnMatching::Whole, ..manifest.parameters.knn.clone() },
+        linear_decay: 1.0,
+    };
+    manifest.parameters.opening = Some(opening.clone());
+    let open = |manifest| {
+        let file = write_model(manifest, &Shop::golden().bodies()).expect("writes");
+        Model::open(AlignedBytes::copy_from(&file), Verify::Full)
+    };
+    let model = open(manifest.clone()).expect("opens");
+    let source = |earlier, strategy| {
+        let mut out = Vec::new();
+        let request =
+            Request { n: 1, history: &[5, 4, 1], earlier, repeat: true, strategy, ..Request::default() };
+        Engine::new(&model).recommend(&request, &mut Scratch::default(), &mut out);
+        out[0].source
+    };
+    assert_eq!(source(3, Strategy::Personal), Source::Again, "nothing of the running visit is known");
+    assert_ne!(source(2, Strategy::Personal), Source::Again, "its first item is");
+    let mut out = Vec::new();
+    let new = Request { n: 12, history: &[5, 4, 1], earlier: 3, ..Request::default() };
+    Engine::new(&model).recommend(&new, &mut Scratch::default(), &mut out);
+    assert!(out.iter().all(|found| found.source != Source::Again && ![5, 4, 1].contains(&found.item)));
+    assert_eq!(
+        source(3, Strategy::Session),
+        Source::Session,
+        "a source that is asked for by name is asked as ever"
+    );
+    for opening in [
+        Opening { linear_decay: 0.0, ..opening.clone() },
+        Opening { blend: Blend { knn: -1.0, ..opening.blend.clone() }, ..opening.clone() },
+        Opening { knn: KnnParameters { last_items: 11, ..opening.knn.clone() }, ..opening },
+    ] {
+        manifest.parameters.opening = Some(opening);
+        let error = open(manifest.clone()).expect_err("out of its range");
+        assert!(error.to_string().contains("endcap.manifest"), "{error}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 #[cfg(feature = "encoder")]
 use std::time::{Duration, Instant};
 
-use endcap_core::format::Blend;
+use endcap_core::format::{Blend, KnnParameters};
 
 #[cfg(feature = "encoder")]
 use super::train::{LinearRowsArg, parse_dropout, parse_positive};
@@ -228,12 +228,22 @@ fn chosen(found: Option<&TunedBlend>) -> String {
     let Some(TunedBlend { parameters, cases, ndcg10, tried }) = found else {
         return "weights: the defaults, as the log is too small to choose others".to_owned();
     };
-    let Blend { knn, together, linear, sequence, again, content } = parameters.blend;
     let decay = parameters.linear.as_ref().map_or(1.0, |linear| linear.position_decay);
+    let mut lines = format!("weights: {}", weights(&parameters.blend, &parameters.knn, decay));
+    if let Some(opening) = &parameters.opening {
+        let own = weights(&opening.blend, &opening.knn, opening.linear_decay);
+        lines.push_str(&format!("\nweights where a visit begins: {own}"));
+    }
     let [before, after] = ndcg10;
-    let knn = format!("kNN {knn} ({})", parameters.knn);
     format!(
-        "weights: {knn}, co-occurrence {together}, linear {linear} with decay {decay}, encoder {sequence}, again {again}, content {content} \
-         (NDCG@10 of {cases} held-out questions {before:.4} by default, {after:.4} by these; {tried} tried)"
+        "{lines}\n(NDCG@10 of {cases} held-out questions {before:.4} by default, {after:.4} by these; {tried} tried)"
+    )
+}
+
+fn weights(blend: &Blend, asked: &KnnParameters, decay: f32) -> String {
+    let Blend { knn, together, linear, sequence, again, content } = blend;
+    format!(
+        "kNN {knn} ({asked}), co-occurrence {together}, linear {linear} with decay {decay}, encoder {sequence}, again {again}, \
+         content {content}"
     )
 }

@@ -111,6 +111,12 @@ impl EncoderArgs {
             (None, None) => return self.check_unused(),
         };
         let weight = self.blend_sequence.unwrap_or(weight);
+        // The one that was chosen for it is of the encoder that was trained.
+        if let Some(opening) = &mut trained.manifest.parameters.opening
+            && (self.encoder.is_some() || self.blend_sequence.is_some())
+        {
+            opening.blend.sequence = weight;
+        }
         trained.add_encoder(&weights, weight, &forms).map_err(|error| {
             let of = self.encoder.as_deref().unwrap_or(Path::new("the encoder that was trained")).display();
             Failure::bad_input(anyhow::anyhow!("{of}: {error}"))

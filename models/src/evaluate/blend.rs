@@ -4,10 +4,10 @@
 //! model that is then trained on everything. Only what serving looks at is searched: nothing is trained twice.
 
 use endcap_core::ItemIx;
-use endcap_core::format::{KnnMatching, KnnParameters, Parameters};
+use endcap_core::format::{KnnMatching, KnnParameters, Model, Opening, Parameters};
 
 use super::baseline::{Markov, Transitions};
-use super::held_out::HeldOut;
+use super::held_out::{HeldOut, LEAST_CASES};
 use super::ranker::{Method, Parts};
 use super::run::ndcg_of_each;
 use super::sequence::Proposals;
@@ -35,8 +35,9 @@ const ROUNDS: usize = 3;
 /// Items of the lists that are compared.
 const LIST: usize = 10;
 
-/// Searches weights for `options.parameters` on what is `held` out. `encoder` was learned without it, and is none of its
-/// sections yet. `heard` is told how many of how many settings are tried, at most. `None` where what is left is too small
+/// Searches weights for `options.parameters` on what is `held` out: apart for the beginning of a visit, of which nothing is known
+/// yet, and for its middle, where there are questions enough of both. `encoder` was learned without what is held out, and is none of
+/// the sections yet. `heard` is told how many of how many settings are tried, at most. `None` where what is left is too small
 /// to train on: the weights then stay what they are.
 ///
 /// # Errors
@@ -47,8 +48,7 @@ pub fn tune_blend(
     encoder: Option<&Weights>,
     heard: &mut dyn FnMut(usize, usize),
 ) -> Result<Option<TunedBlend>, EvaluateError> {
-    let HeldOut { before, cases } = held;
-    let mut trained = match train(before, options, &mut |_| {}) {
+    let mut trained = match train(&held.before, options, &mut |_| {}) {
         Ok(trained) => trained,
         Err(TrainError::TooFew { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
@@ -57,24 +57,63 @@ pub fn tune_blend(
         trained.add_encoder(encoder, options.parameters.blend.sequence, &EncoderForms::default())?;
     }
     let mut model = trained.open()?;
-    let proposals = Proposals::of(&model, cases);
+    let groups = settings(&options.parameters, encoder.is_some());
+    let begins = |case: &&Case| case.earlier == case.history.len();
+    let (opening, within): (Vec<&Case>, Vec<&Case>) = held.cases.iter().partition(begins);
+    let apart = opening.len() >= LEAST_CASES && within.len() >= LEAST_CASES;
+    let parts = if apart { vec![within, opening] } else { vec![held.cases.iter().collect()] };
+    let most = parts.len() * (1 + ROUNDS * groups.iter().map(Vec::len).sum::<usize>());
+    let mut tried = 0;
+    let mut found = Vec::new();
+    for cases in parts {
+        let cases: Vec<Case> = cases.into_iter().cloned().collect();
+        let mut heard = |more| {
+            tried += more;
+            heard(tried, most);
+        };
+        found.push((
+            cases.len() as f64,
+            search(&mut model, &cases, &options.parameters, &groups, &mut heard)?,
+        ));
+    }
+    let mean = |at: usize| {
+        found.iter().map(|(count, (_, ndcg10))| count * ndcg10[at]).sum::<f64>() / held.cases.len() as f64
+    };
+    let ndcg10 = [mean(0), mean(1)];
+    let mut found = found.into_iter().map(|(_, (parameters, _))| parameters);
+    let mut parameters = found.next().unwrap_or_else(|| options.parameters.clone());
+    parameters.opening = found.next().map(|opening| Opening {
+        linear_decay: opening.linear.map_or(1.0, |linear| linear.position_decay),
+        blend: opening.blend,
+        knn: opening.knn,
+    });
+    Ok(Some(TunedBlend { parameters, cases: held.cases.len(), ndcg10, tried }))
+}
+
+/// The best parameters for `cases` that the search comes to from `start`, and the NDCG@10 by `start` and by them.
+fn search(
+    model: &mut Model,
+    cases: &[Case],
+    start: &Parameters,
+    groups: &[Vec<Setting>],
+    heard: &mut dyn FnMut(usize),
+) -> Result<(Parameters, [f64; 2]), EvaluateError> {
+    let proposals = Proposals::of(model, cases);
     let (markov, transitions) = (Markov::default(), Transitions::default());
     let targets: Vec<Vec<ItemIx>> = cases.iter().map(Case::distinct_targets).collect();
     let mut score = |parameters: &Parameters| -> Result<f64, EvaluateError> {
         model.ask_with(parameters).map_err(TrainError::from)?;
-        let parts = Parts { proposals: proposals.as_ref(), ..Parts::of_model(&model, &markov, &transitions) };
+        let parts = Parts { proposals: proposals.as_ref(), ..Parts::of_model(model, &markov, &transitions) };
         let found = ndcg_of_each(&parts, cases, &targets, Method::Personal, LIST);
+        heard(1);
         Ok(found.iter().sum::<f64>() / cases.len().max(1) as f64)
     };
-    let groups = settings(&options.parameters, encoder.is_some());
-    let most = 1 + ROUNDS * groups.iter().map(Vec::len).sum::<usize>();
-    let mut best = options.parameters.clone();
+    let mut best = start.clone();
     let first = score(&best)?;
     let mut best_score = first;
-    let mut tried = 1;
     for _ in 0..ROUNDS {
         let before = best_score;
-        for group in &groups {
+        for group in groups {
             let start = best.clone();
             for setting in group {
                 let mut candidate = start.clone();
@@ -86,8 +125,6 @@ pub fn tune_blend(
                     continue;
                 }
                 let found = score(&candidate)?;
-                tried += 1;
-                heard(tried, most);
                 if found > best_score * (1.0 + LEAST_GAIN) {
                     (best, best_score) = (candidate, found);
                 }
@@ -97,7 +134,7 @@ pub fn tune_blend(
             break;
         }
     }
-    Ok(Some(TunedBlend { parameters: best, cases: cases.len(), ndcg10: [first, best_score], tried }))
+    Ok((best, [first, best_score]))
 }
 
 /// A move of the search.

@@ -1,6 +1,6 @@
 //! A report as one page: tables and plots in a file that needs nothing else, and no script.
 
-use endcap_core::format::Blend;
+use endcap_core::format::{Blend, KnnParameters};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use plotters::prelude::*;
 
@@ -126,7 +126,6 @@ fn split(report: &SplitReport) -> Result<Markup, PageError> {
 }
 
 fn about(report: &SplitReport) -> Markup {
-    let Blend { knn, together, linear, sequence, again, content } = report.parameters.blend;
     html! {
         dl {
             dt { "Trained on" }
@@ -135,8 +134,20 @@ fn about(report: &SplitReport) -> Markup {
             dt { "Model" }
             dd { (count(report.model_bytes as u64)) " bytes" }
             dt { "Weights of the personal list" }
-            dd { "kNN " (knn) " (" (report.parameters.knn.to_string()) "), co-occurrence " (together) ", linear " (linear) ", encoder " (sequence) ", again " (again) ", content " (content) }
+            dd { (weights(&report.parameters.blend, &report.parameters.knn)) }
+            @if let Some(opening) = &report.parameters.opening {
+                dt { "The same where a visit begins" }
+                dd { (weights(&opening.blend, &opening.knn)) }
+            }
         }
+    }
+}
+
+fn weights(blend: &Blend, asked: &KnnParameters) -> Markup {
+    let Blend { knn, together, linear, sequence, again, content } = blend;
+    html! {
+        "kNN " (knn) " (" (asked) "), co-occurrence " (together) ", linear " (linear) ", encoder " (sequence) ", again " (again)
+        ", content " (content)
     }
 }
 

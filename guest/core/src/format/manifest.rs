@@ -87,6 +87,9 @@ pub struct Parameters {
     pub trending: TrendingParameters,
     /// How the sources are added up.
     pub blend: Blend,
+    /// What is otherwise where a visit begins, in requests that allow items again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<Opening>,
     /// Dimensions of the sequence encoder, where the file carries one in any form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoder: Option<EncoderShape>,
@@ -312,6 +315,18 @@ impl Default for Blend {
     }
 }
 
+/// How the personal list is made where a visit begins, and what earlier ones had may come again: what a shopper comes for is another
+/// question than what else goes with what they have already.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Opening {
+    /// How the sources are added up.
+    pub blend: Blend,
+    /// How the index of session kNN is asked. What it was made with is in [`Parameters::knn`].
+    pub knn: KnnParameters,
+    /// Stands for [`LinearParameters::position_decay`].
+    pub linear_decay: f32,
+}
+
 /// Model card.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Card {
@@ -371,33 +386,16 @@ impl Parameters {
     pub(super) fn check(&self) -> Result<(), FormatError> {
         let invariant = |what| Err(FormatError::Invariant { section: section::MANIFEST, what });
         let Self { knn, together, blend, .. } = self;
-        if knn.sample == 0 || knn.neighbors == 0 {
-            return invariant("knn.sample and knn.neighbors must be at least 1");
-        }
-        if knn.last_items == 0 || knn.last_items as usize > crate::knn::MAX_LAST_ITEMS {
-            return invariant("knn.last_items is outside 1..=10");
-        }
-        let weights = [
-            knn.idf_exponent,
-            knn.match_decay,
-            together.position_decay,
-            together.shrinkage,
-            blend.knn,
-            blend.together,
-            blend.linear,
-            blend.sequence,
-            blend.again,
-            blend.content,
-        ];
-        if weights.iter().any(|weight| !weight.is_finite() || *weight < 0.0)
-            || !knn.length_exponent.is_finite()
-        {
+        let asked = knn.check().and_then(|()| blend.check()).and_then(|()| {
+            self.opening.as_ref().map_or(Ok(()), |opening| {
+                opening.knn.check()?;
+                opening.blend.check()?;
+                check_decay(opening.linear_decay)
+            })
+        });
+        asked.map_err(|what| FormatError::Invariant { section: section::MANIFEST, what })?;
+        if !sane(together.position_decay) || !sane(together.shrinkage) {
             return invariant("a weight is negative or not finite");
-        }
-        // Written so that NaN fails it too.
-        let in_range = knn.distance_factor > 0.0 && knn.distance_factor <= 1.0;
-        if !in_range {
-            return invariant("knn.distance_factor is outside (0, 1]");
         }
         if together.history == 0 || together.history as usize > crate::recommend::MAX_HISTORY {
             return invariant("together.history is outside 1..=50");
@@ -406,6 +404,42 @@ impl Parameters {
             linear.check().map_err(|what| FormatError::Invariant { section: section::MANIFEST, what })?;
         }
         Ok(())
+    }
+}
+
+/// Finite, at least 0; NaN is not.
+fn sane(weight: f32) -> bool {
+    (0.0..f32::INFINITY).contains(&weight)
+}
+
+/// In (0, 1]; NaN is not.
+fn check_decay(decay: f32) -> Result<(), &'static str> {
+    let in_range = decay > 0.0 && decay <= 1.0;
+    if in_range { Ok(()) } else { Err("linear.position_decay is outside (0, 1]") }
+}
+
+impl KnnParameters {
+    fn check(&self) -> Result<(), &'static str> {
+        if self.sample == 0 || self.neighbors == 0 {
+            return Err("knn.sample and knn.neighbors must be at least 1");
+        }
+        if self.last_items == 0 || self.last_items as usize > crate::knn::MAX_LAST_ITEMS {
+            return Err("knn.last_items is outside 1..=10");
+        }
+        if !sane(self.idf_exponent) || !sane(self.match_decay) || !self.length_exponent.is_finite() {
+            return Err("a weight is negative or not finite");
+        }
+        // Written so that NaN fails it too.
+        let in_range = self.distance_factor > 0.0 && self.distance_factor <= 1.0;
+        if in_range { Ok(()) } else { Err("knn.distance_factor is outside (0, 1]") }
+    }
+}
+
+impl Blend {
+    fn check(&self) -> Result<(), &'static str> {
+        let Self { knn, together, linear, sequence, again, content } = *self;
+        let all_sane = [knn, together, linear, sequence, again, content].into_iter().all(sane);
+        if all_sane { Ok(()) } else { Err("a weight is negative or not finite") }
     }
 }
 
@@ -432,7 +466,6 @@ impl LinearParameters {
         if self.history == 0 || self.history as usize > crate::recommend::MAX_HISTORY {
             return Err("linear.history is outside 1..=50");
         }
-        let in_range = self.position_decay > 0.0 && self.position_decay <= 1.0;
-        if in_range { Ok(()) } else { Err("linear.position_decay is outside (0, 1]") }
+        check_decay(self.position_decay)
     }
 }

@@ -28,7 +28,7 @@ pub use items::{Catalogue, CatalogueBuilder, ItemRecord, ItemView};
 pub use linear::{Columns, LinearRow, LinearRows, encode_linear};
 pub use manifest::{
     Blend, Card, ContentParameters, DataSummary, KnnMatching, KnnParameters, LinearHistory, LinearMethod,
-    LinearParameters, Manifest, Parameters, SectionEntry, TogetherParameters, TrendingParameters,
+    LinearParameters, Manifest, Opening, Parameters, SectionEntry, TogetherParameters, TrendingParameters,
 };
 pub use model::{Model, Verify};
 pub use neighbors::{NeighborRows, encode_neighbors};

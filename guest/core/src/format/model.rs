@@ -14,7 +14,7 @@ use super::encoder::EncoderSlots;
 use super::error::FormatError;
 use super::items::{Catalogue, CatalogueSlots};
 use super::linear::{LinearRows, LinearSlots};
-use super::manifest::{KnnParameters, LinearParameters, Manifest, Parameters};
+use super::manifest::{KnnParameters, LinearParameters, Manifest, Opening, Parameters};
 use super::neighbors::{NeighborRows, NeighborSlots};
 use super::rankings::{RankingSlots, Rankings};
 use super::sample::{Questions, SampleSlots};
@@ -173,11 +173,13 @@ impl Model {
     pub fn ask_with(&mut self, parameters: &Parameters) -> Result<(), FormatError> {
         let own = &mut self.manifest.parameters;
         own.blend = parameters.blend.clone();
-        own.knn = KnnParameters {
-            sample: own.knn.sample,
-            idf_exponent: own.knn.idf_exponent,
-            ..parameters.knn.clone()
-        };
+        let KnnParameters { sample, idf_exponent, .. } = own.knn;
+        let asked = |knn: &KnnParameters| KnnParameters { sample, idf_exponent, ..knn.clone() };
+        own.knn = asked(&parameters.knn);
+        own.opening = parameters
+            .opening
+            .as_ref()
+            .map(|opening| Opening { knn: asked(&opening.knn), ..opening.clone() });
         if let (Some(own), Some(linear)) = (&mut own.linear, &parameters.linear) {
             own.position_decay = linear.position_decay;
         }

@@ -1,7 +1,7 @@
 //! The stages over one model.
 
 use crate::ItemIx;
-use crate::format::{Blend, Catalogue, Model, Near};
+use crate::format::{Blend, Catalogue, LinearParameters, Model, Near};
 use crate::topn::TopN;
 use crate::{content, knn, linear, together};
 
@@ -31,8 +31,16 @@ impl<'m> Engine<'m> {
         scratch.reset(self.model.items().len());
         let history = newest(request.history);
         let parameters = &self.model.manifest().parameters;
+        let earlier = earlier(request, history);
+        // Where nothing of the running visit is known, and items may come again: what is new is asked as within a visit.
+        let opening = parameters
+            .opening
+            .as_ref()
+            .filter(|_| request.strategy == Strategy::Personal && request.repeat && earlier == history.len());
+        let (blend, knn) =
+            opening.map_or((&parameters.blend, &parameters.knn), |opening| (&opening.blend, &opening.knn));
         let blend = match request.strategy {
-            Strategy::Personal => parameters.blend.clone(),
+            Strategy::Personal => blend.clone(),
             Strategy::Session => Blend { knn: 1.0, ..NOTHING },
             Strategy::Together => Blend { together: 1.0, ..NOTHING },
             Strategy::Linear => Blend { linear: 1.0, ..NOTHING },
@@ -46,18 +54,19 @@ impl<'m> Engine<'m> {
             scratch.propose(logits);
             scratch.scales.sequence = Scale::new(blend.sequence, scratch.sequence.largest());
         }
-        if let Some((rows, parameters)) = self.model.linear().filter(|_| blend.linear > 0.0) {
-            linear::accumulate(rows, history, parameters, &mut scratch.sums, &mut scratch.linear);
+        if let Some((rows, linear)) = self.model.linear().filter(|_| blend.linear > 0.0) {
+            let position_decay = opening.map_or(linear.position_decay, |opening| opening.linear_decay);
+            let linear = LinearParameters { position_decay, ..linear.clone() };
+            linear::accumulate(rows, history, &linear, &mut scratch.sums, &mut scratch.linear);
             scratch.scales.linear = Scale::new(blend.linear, scratch.linear.largest());
         }
         if blend.knn > 0.0 {
             let index = self.model.sessions();
-            let earlier = earlier(request, history);
-            knn::vote(index, history, earlier, &parameters.knn, &mut scratch.knn, &mut scratch.session);
+            knn::vote(index, history, earlier, knn, &mut scratch.knn, &mut scratch.session);
             scratch.scales.session = Scale::new(blend.knn, scratch.session.scale(index.idf));
         }
         if request.repeat && blend.again > 0.0 {
-            for &item in &history[..earlier(request, history)] {
+            for &item in &history[..earlier] {
                 scratch.again.add(item, 1.0);
             }
             scratch.scales.again = Scale::new(blend.again, scratch.again.largest());
