@@ -1,8 +1,9 @@
 //! The prediction path alone: core, native, one thread.
 //!
-//! What: session kNN (by the last events, and by whole histories), and the linear model, from a session's items to the 20 best (`Engine::recommend`), one
-//! prediction a click; the selection of the best n; opening a model. Corpora and settings: `corpus`; visitors:
-//! `traffic`, with its fixed seed. How to run: `make bench`, `make bench ARGS=open` for a part.
+//! What: session kNN (by the last events, and by whole histories), and the linear model, from a session's items to
+//! the 20 best (`Engine::recommend`), one prediction a click; the selection of the best n; opening a model. Corpora
+//! and settings: `corpus`; visitors: `traffic`, with its fixed seed. How to run: `make bench`,
+//! `make bench ARGS=open` for a part.
 //!
 //! Every answer is checked for its length, outside the timed part. Criterion gives means; tails are in a table
 //! of single latencies that comes first (bounded by [`TABLE_PREDICTIONS`]). The goal is a p99 below 100 µs.

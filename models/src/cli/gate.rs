@@ -86,7 +86,8 @@ impl GateArgs {
 fn told(found: &Comparison, path: &Path) -> String {
     let Comparison { questions, asked, ndcg10: [old, new], error, drift } = found;
     let whose = match asked {
-        Side::New => "that neither has learned from",
+        Side::Both => "that neither has learned from",
+        Side::New => "of the new one, from which the old one may have learned",
         Side::Old => "of the old one, from which the new one may have learned",
     };
     let notable =

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use endcap_core::ItemIx;
-use endcap_core::format::Model;
+use endcap_core::format::{Model, Question};
 use serde::Serialize;
 
 use super::drift;
@@ -16,7 +16,9 @@ const CHANCE: f64 = 1.645;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
-    /// The new model's.
+    /// The new model's, which keeps back what the old one does.
+    Both,
+    /// The new model's: the old one brings none, and may have learned from these.
     New,
     /// The old model's: the new one brings none, and may have learned from these.
     Old,
@@ -49,7 +51,8 @@ impl Comparison {
 /// `None` where neither brings any.
 pub fn compare(old: &Model, new: &Model) -> Option<Comparison> {
     let (asked, owner) = match (new.sample().is_empty(), old.sample().is_empty()) {
-        (false, _) => (Side::New, new),
+        (false, false) => (Side::Both, new),
+        (false, true) => (Side::New, new),
         (true, false) => (Side::Old, old),
         (true, true) => return None,
     };
@@ -82,7 +85,7 @@ fn translated(owner: &Model, model: &Model) -> Vec<Case> {
     let mut number =
         |item: ItemIx| *numbers.entry(item).or_insert_with(|| model.items().find(owner.items().get(item).id));
     let unknown = model.items().len() as ItemIx;
-    let translate = |question: endcap_core::format::Question<'_>| {
+    let translate = |question: Question<'_>| {
         let (earlier, visit) = question.history.split_at(question.earlier);
         let mut history: Vec<ItemIx> = earlier.iter().filter_map(|&item| number(item)).collect();
         let earlier = history.len();

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use endcap_core::format::Model;
 
-/// Jensen-Shannon distance of two models' distributions of items over indexed visits, logarithm to base 2: 0 where every item has
-/// the same share of both, 1 where they have no item in common. Two halves of one log that are months apart are .2 to .5
-/// apart in a shop with seasons; another catalogue, or ids that are written otherwise, near 1.
+/// Jensen-Shannon distance of two models' distributions of items over indexed visits, logarithm to base 2: 0 where
+/// every item has the same share of both, 1 where they have no item in common: another catalogue, or ids that are
+/// written otherwise.
 pub fn drift(old: &Model, new: &Model) -> f64 {
     let (old, new) = (shares(old), shares(new));
     let of = |shares: &HashMap<&str, f64>, id: &str| shares.get(id).copied().unwrap_or_default();

@@ -14,8 +14,9 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::log::Log;
 
-/// Items that get a row at most, the newest of the catalogue: each is scored in every request.
-const MAX_ROWS: usize = 20_000;
+/// Items that get a row at most: each is scored in every request. The newest ones; which of those without a date,
+/// is not said.
+const MAX_ROWS: usize = 5_000;
 /// Items that have a feature in common; of a commoner one nothing is learned, and the work grows with it.
 const MAX_SHARED: usize = 5_000;
 /// Likeness below this is chance: a word like `of`.
