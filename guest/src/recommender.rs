@@ -126,10 +126,10 @@ impl<C: Clock, S: EventStore> Recommender<C, S> {
         let engine = Engine::new(model);
         engine.gather(&request, scratch);
         watch.stage(Stage::Gather, clock, metrics);
-        if let (true, Some(ranker)) = (wanted && ask.strategy == Strategy::Personal, &mut inference.ranker) {
-            engine.shortlist(&request, ranker.columns(), scratch);
-            let scores = ranker.score(scratch.features(), scratch.shortlisted(), history);
-            let ranked = scores.is_ok_and(|scores| scratch.rank(scores));
+        let asked = wanted && ask.strategy == Strategy::Personal;
+        let ranker = inference.ranker.as_mut().filter(|ranker| asked && ranker.covers(&request));
+        if let Some(ranker) = ranker {
+            let ranked = ranker.rerank(engine, &request, scratch).is_ok();
             metrics.inference(Part::Ranker, ranked);
             failed |= !ranked;
             watch.stage(Stage::Rank, clock, metrics);

@@ -3,7 +3,7 @@
 mod common;
 
 use common::Server;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn every_endpoint_answers() {
@@ -132,6 +132,38 @@ fn metrics_count_what_happened() {
     }
     let memory = text.lines().find_map(|line| line.strip_prefix("endcap_memory_bytes ")).unwrap();
     assert!(memory.parse::<u64>().unwrap() > 1 << 20);
+}
+
+#[test]
+fn a_learned_ranker_orders_the_list_and_tells_probabilities() {
+    let Some(server) = Server::start_with(&common::model::with_learned_ranker(), &[]) else { return };
+    let found = |answer: &Value| -> Vec<(u64, Option<f64>)> {
+        let items = answer["items"].as_array().unwrap().iter();
+        items
+            .map(|item| (item["item"].as_str().unwrap()[1..].parse().unwrap(), item["probability"].as_f64()))
+            .collect()
+    };
+    let within = server
+        .post("/v1/recommend", &json!({"items": ["i10"], "n": 4, "fallback": false}).to_string())
+        .json();
+    assert_eq!(within["fallback"], Value::Null, "{within}");
+    let list = found(&within);
+    assert!(list.len() > 1 && list.is_sorted_by(|a, b| a.0 > b.0), "the less popular first: {within}");
+    for (item, probability) in list {
+        let expected = 1.0 / (1.0 + (3.0 - 10.0 * item as f64 / 50.0).exp());
+        assert!((probability.unwrap() - expected).abs() < 1e-3, "{within}");
+    }
+    // A user comes back: another kind of request, which this ranker is not asked about.
+    let events = json!({"events": [{"user": "anna", "item": "i10", "event": "view"}]}).to_string();
+    assert_eq!(server.post("/v1/events", &events).status, 200);
+    let opening = server.get("/api/recommend/anna?n=4").json();
+    assert!(found(&opening).iter().all(|(_, probability)| probability.is_none()), "{opening}");
+    assert_eq!(server.get("/v1/model").json()["inference"]["ranker"], "builtin");
+    let text = server.get("/metrics").body;
+    assert!(
+        text.contains("endcap_inference_engine{model=\"ranker\",engine=\"builtin\",runtime=\"endcap\"} 1"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::encoder::learn::{self, Checkpoints, EncoderOptions, LearnStep, Learne
 use crate::encoder::{EncoderForms, Weights};
 use crate::evaluate::{EvaluateError, HeldOut, TunedBlend, tune_blend};
 use crate::gate::keep_back;
+use crate::ranker::{RankerTrial, learn_ranker};
 use crate::train::{Log, Options, Step, Trained, train};
 
 /// What to make.
@@ -16,6 +17,8 @@ pub struct Recipe {
     pub options: Options,
     /// Whether the weights of the personal list are chosen.
     pub choose: bool,
+    /// Whether a ranker is learned over the sources; only where weights are chosen.
+    pub rank: bool,
     /// Whether some of the newest visits are kept back, to compare this model and its successors by.
     pub keep_back: bool,
     /// The sequence encoder, if one is wanted.
@@ -43,6 +46,8 @@ pub struct Fitted {
     pub encoder: Option<Weights>,
     /// What was chosen, and by how much it is better.
     pub chosen: Option<TunedBlend>,
+    /// What came of learning a ranker, where it was tried; it is among the sections if it is kept.
+    pub ranked: Option<RankerTrial>,
     /// How the encoder learned: on the part before the held-out sessions, then on everything.
     #[cfg(feature = "encoder")]
     pub learned: Option<[Learned; 2]>,
@@ -66,6 +71,15 @@ pub enum FitStep<'a> {
     },
     /// The search is over; `None` where the log is too small for one.
     Chosen(Option<&'a TunedBlend>),
+    /// A ranker is learned.
+    Ranking {
+        /// Passes done.
+        done: usize,
+        /// Passes to do.
+        total: usize,
+    },
+    /// It is.
+    Ranked(&'a RankerTrial),
     /// The sources are trained.
     Train(Step<'a>),
 }
@@ -107,23 +121,36 @@ pub fn fit(log: &Log, recipe: &Recipe, heard: &mut dyn FnMut(FitStep<'_>)) -> Re
     let encoder = before.as_ref().map(|learned| &learned.weights);
     #[cfg(not(feature = "encoder"))]
     let encoder: Option<&Weights> = None;
-    let mut chosen = None;
+    let (mut chosen, mut ranked) = (None, None);
     if recipe.choose {
-        if let Ok(held) = &held {
-            chosen = tune_blend(held, &options, encoder, &mut |tried, most| {
+        let tuned = match &held {
+            Ok(held) => tune_blend(held, &options, encoder, &mut |tried, most| {
                 heard(FitStep::Choosing { tried, most });
-            })?;
-        }
-        heard(FitStep::Chosen(chosen.as_ref()));
-        if let Some(chosen) = &chosen {
-            options.parameters = chosen.parameters.clone();
-            options.card.metrics.insert("held_out_ndcg@10".to_owned(), chosen.ndcg10[1]);
+            })?,
+            Err(_) => None,
+        };
+        heard(FitStep::Chosen(tuned.as_ref().map(|(chosen, _)| chosen)));
+        if let (Some((found, model)), Ok(held)) = (tuned, &held) {
+            options.parameters = found.parameters.clone();
+            options.card.metrics.insert("held_out_ndcg@10".to_owned(), found.ndcg10[1]);
+            chosen = Some(found);
+            if recipe.rank {
+                let trial = learn_ranker(&model, &held.cases, &mut |done, total| {
+                    heard(FitStep::Ranking { done, total });
+                });
+                heard(FitStep::Ranked(&trial));
+                options.card.metrics.insert("held_out_ranked_ndcg@10".to_owned(), trial.ndcg10[1]);
+                ranked = Some(trial);
+            }
         }
     }
     let mut trained = train(log, &options, &mut |step| heard(FitStep::Train(step)))?;
     if let Some(kept) = &kept {
         trained.bodies.push((section::SAMPLE, kept.section()));
         trained.manifest.data.questions = kept.questions.len() as u64;
+    }
+    if let Some(ranker) = ranked.as_ref().and_then(|trial| trial.ranker.as_ref()) {
+        trained.add_ranker(ranker);
     }
     #[cfg(feature = "encoder")]
     let learned = match (before, &recipe.encoder) {
@@ -144,6 +171,7 @@ pub fn fit(log: &Log, recipe: &Recipe, heard: &mut dyn FnMut(FitStep<'_>)) -> Re
         #[cfg(not(feature = "encoder"))]
         encoder: None,
         chosen,
+        ranked,
         #[cfg(feature = "encoder")]
         learned,
     })

@@ -18,10 +18,12 @@ pub mod import;
 #[cfg(feature = "ranker")]
 pub mod inference;
 pub mod progress;
+pub mod ranker;
 pub mod report;
 pub mod simulate;
 pub mod train;
 
+mod onnx;
 mod staging;
 
 pub use staging::StagingError;

@@ -85,6 +85,7 @@ fn an_encoder_learns_what_transition_counts_cannot() {
     let log = log(&sessions);
     let cases = questions(&log, &interleaved(480..576));
     let recipe = Recipe {
+        rank: true,
         keep_back: false,
         options: Options::default(),
         choose: false,

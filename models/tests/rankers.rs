@@ -104,7 +104,7 @@ fn what_is_no_ranker_is_refused_with_the_reason() {
     let cases: [(&str, &[&str], &[&str]); 14] = [
         ("support_vectors.onnx", &[], &["operator SVMRegressor", "not supported"]),
         ("strings.onnx", &[], &["operator OneHotEncoder", "not supported"]),
-        ("five_columns.onnx", &[], &["input `x` (f32 [?, 5])", "features f32 [N, 14]"]),
+        ("five_columns.onnx", &[], &["input `x` (f32 [?, 5])", "features f32 [N, 19]"]),
         ("lightgbm.onnx", &[], &["input `features` (f32 [?, 4])"]),
         ("lightgbm.onnx", &["--ranker-features", &wrong_name], &["feature `popularity`", "popularity_rank"]),
         ("one_row.onnx", &[], &["input `features` (f32 [1, 12])"]),

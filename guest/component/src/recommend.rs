@@ -149,6 +149,7 @@ fn answer(state: &mut State, request: &Request) -> Result<Response, Error> {
             score: found.score,
             reason: source(found.source),
             because: found.because.map(|item| catalogue.id(item).to_owned()),
+            probability: found.probability,
             name: known(wanted.contains(Attributes::NAME), item.name),
             category: known(wanted.contains(Attributes::CATEGORY), item.category),
             price: item.price.filter(|_| wanted.contains(Attributes::PRICE)),

@@ -122,6 +122,10 @@ pub fn push_recommendations(
             out.extend_from_slice(b",\"because\":");
             push_string(out, catalogue.id(because));
         }
+        if let Some(probability) = recommendation.probability {
+            out.extend_from_slice(b",\"probability\":");
+            push_score(out, probability);
+        }
         out.push(b'}');
     }
     out.push(b']');

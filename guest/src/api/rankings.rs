@@ -67,7 +67,7 @@ pub(crate) fn ranking<C: Clock, S: EventStore>(
         .filter(|(item, _)| !model.items().out_of_stock(**item))
         .skip(page.offset)
         .take(page.n)
-        .map(|(&item, &score)| Recommendation { item, score, source, because: None })
+        .map(|(&item, &score)| Recommendation { item, score, source, because: None, probability: None })
         .collect();
     out.extend_from_slice(b"{\"recommId\":\"");
     push_hex(out, service.recommender.ids.next_id());

@@ -72,7 +72,7 @@ pub struct Inference {
     pub runtime: Option<&'static str>,
     /// The encoder, if it serves.
     pub encoder: Option<SequenceEncoder>,
-    /// The ranker, if it serves. Always ONNX.
+    /// The ranker, if it serves: a learned one on the built-in executor, unless another engine is asked for; others as ONNX.
     pub ranker: Option<Ranker>,
     /// What the file has and does not serve, and engines that were tried in vain for what does serve.
     pub degraded: Vec<Degraded>,
@@ -127,14 +127,20 @@ impl Inference {
                 }
             }
         }
-        if let Some(bytes) = model.ranker_onnx() {
-            loaded.expected.push(Part::Ranker);
-            match ranker(model, bytes, &mut runtime) {
-                Ok(ranker) => loaded.ranker = Some(ranker),
-                Err(error) => {
-                    loaded.degraded.push(Degraded { part: Part::Ranker, engine: Engine::Onnx, error });
-                }
+        // A learned ranker takes a few microseconds here, and a call of an engine outside many times that.
+        let builtin = model.ranker().filter(|_| choice != Choice::Only(Engine::Onnx));
+        let (engine, found) = match (builtin, model.ranker_onnx()) {
+            (Some((weights, spec)), _) => {
+                let ranker = Ranker::builtin(weights, spec.clone()).map_err(InferenceError::from);
+                (Engine::Builtin, ranker)
             }
+            (None, Some(bytes)) => (Engine::Onnx, ranker(model, bytes, &mut runtime)),
+            (None, None) => return loaded,
+        };
+        loaded.expected.push(Part::Ranker);
+        match found.and_then(tried) {
+            Ok(ranker) => loaded.ranker = Some(ranker),
+            Err(error) => loaded.degraded.push(Degraded { part: Part::Ranker, engine, error }),
         }
         loaded
     }
@@ -143,7 +149,7 @@ impl Inference {
     pub fn engine(&self, part: Part) -> Option<Engine> {
         match part {
             Part::Encoder => self.encoder.as_ref().map(SequenceEncoder::engine),
-            Part::Ranker => self.ranker.as_ref().map(|_| Engine::Onnx),
+            Part::Ranker => self.ranker.as_ref().map(Ranker::engine),
         }
     }
 
@@ -212,7 +218,11 @@ fn encoder(
 fn ranker(model: &Model, bytes: &[u8], runtime: MaybeRuntime<'_, '_>) -> Result<Ranker, InferenceError> {
     let spec = model.manifest().parameters.ranker.clone();
     let spec = spec.ok_or(InferenceError::Absent { what: "specification of its ranker" })?;
-    let mut ranker = Ranker::new(graph(runtime, bytes, Encoding::Onnx)?, spec)?;
+    Ok(Ranker::new(graph(runtime, bytes, Encoding::Onnx)?, spec)?)
+}
+
+/// A ranker that has answered once.
+fn tried(mut ranker: Ranker) -> Result<Ranker, InferenceError> {
     let features = vec![0.0; ranker.columns().len()];
     ranker.score(&features, std::iter::once(0), &[0])?;
     Ok(ranker)

@@ -2,10 +2,10 @@
 
 use endcap_core::ItemIx;
 use endcap_core::format::{
-    CatalogueBuilder, DataSummary, ItemRecord, Manifest, Parameters, Rankings, encode_neighbors,
-    encode_rankings, encode_sessions, section, write_model,
+    CatalogueBuilder, DataSummary, ItemRecord, Manifest, Parameters, RankerWeights, Rankings,
+    encode_neighbors, encode_ranker, encode_rankings, encode_sessions, section, write_model,
 };
-use endcap_core::inference::{RankerInput, RankerOutput, RankerSpec};
+use endcap_core::inference::{HIDDEN, RankerInput, RankerOutput, RankerScope, RankerSpec};
 use endcap_core::knn::SessionIndex;
 
 /// Items of [`small`]: ids `i0` to `i49`; `i49` is out of stock.
@@ -18,14 +18,31 @@ pub fn small() -> Vec<u8> {
 
 /// [`small`] with a ranker that no engine can load.
 pub fn with_broken_ranker() -> Vec<u8> {
+    write(SMALL_ITEMS, 200, 3, ranked(false), &[(section::RANKER_ONNX, b"not ONNX".to_vec())])
+}
+
+/// [`small`] with a learned ranker, which puts what is less popular first; within visits, and built in only.
+pub fn with_learned_ranker() -> Vec<u8> {
+    let weights = RankerWeights {
+        hidden: &[0.0; 2 * HIDDEN],
+        hidden_bias: &[0.0; HIDDEN],
+        direct: &[10.0, 0.0],
+        out: &[0.0; HIDDEN],
+        bias: -3.0,
+    };
+    write(SMALL_ITEMS, 200, 3, ranked(true), &[(section::RANKER, encode_ranker(weights))])
+}
+
+fn ranked(learned: bool) -> Parameters {
     let name = || "x".to_owned();
     let ranker = RankerSpec {
-        inputs: vec![RankerInput::Features { name: name(), columns: vec!["session".to_owned()] }],
+        inputs: vec![RankerInput::Features { name: name(), columns: vec!["popularity_rank".to_owned()] }],
         output: RankerOutput { index: 0, name: name(), columns: 1, column: 0 },
         independent_rows: true,
+        log_odds: learned,
+        scope: if learned { RankerScope::Within } else { RankerScope::All },
     };
-    let parameters = Parameters { ranker: Some(ranker), ..Parameters::default() };
-    write(SMALL_ITEMS, 200, 3, parameters, &[(section::RANKER_ONNX, b"not ONNX".to_vec())])
+    Parameters { ranker: Some(ranker), ..Parameters::default() }
 }
 
 /// A model of `items` items and `sessions` sessions of `length` items that lie beside each other.

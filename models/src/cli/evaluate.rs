@@ -36,8 +36,8 @@ use crate::train::{Options, TrainError};
 ///
 /// The whole catalogue is ranked. Lines: linear (as served), linear-exact (the same before its weights were pruned and
 /// rounded), ease (all weights of EASE with --ease-lambda, nothing masked), sequence (with --encoder), knn (session kNN), together
-/// (co-occurrence), personal (the served blend), discover (the same with the
-/// history hidden), markov, transitions (counts with gaps), repeat-last, popular. All but
+/// (co-occurrence), personal (as served: the blend, ordered by the learned ranker), blended (without the ranker), discover
+/// (personal with the history hidden), markov, transitions (counts with gaps), repeat-last, popular. All but
 /// the encoder are deterministic; it depends on --encoder-seed.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -211,6 +211,7 @@ fn measure(
     let recipe = Recipe {
         options: Options { parameters: parameters.clone(), limits, ..Options::default() },
         choose: args.blend.choose(&args.linear),
+        rank: args.blend.rank(),
         // A protocol has its own questions.
         keep_back: false,
         #[cfg(feature = "encoder")]
@@ -228,10 +229,15 @@ fn measure(
     let train_seconds = started.elapsed().as_secs_f64();
     let mut progress = Progress::new("ranking", args.methods.len() as u64, Unit::Count);
     let mut rows = Vec::new();
-    let without_encoder = model.encoder().is_none();
     for (done, &method) in args.methods.iter().enumerate() {
         progress.set(done as u64);
-        if without_encoder && method == Method::Sequence {
+        let same = match method {
+            Method::Sequence => model.encoder().is_none(),
+            // It is the personal list then.
+            Method::Blended => model.ranker().is_none(),
+            _ => false,
+        };
+        if same {
             continue;
         }
         let baselines = Baselines { ease_lambda: args.ease_lambda, limits };

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use endcap_core::format::{Blend, KnnParameters};
+use endcap_core::inference::RankerScope;
 
 #[cfg(feature = "encoder")]
 use super::train::{LinearRowsArg, parse_dropout, parse_positive};
@@ -18,6 +19,7 @@ use crate::evaluate::TunedBlend;
 use crate::fit::EncoderRecipe;
 use crate::fit::FitStep;
 use crate::progress::{Progress, Unit};
+use crate::ranker::KindFigures;
 #[cfg(feature = "encoder")]
 use crate::report::count;
 use crate::train::{LinearPlan, Step};
@@ -146,6 +148,14 @@ impl FitProgress {
                 self.finish();
                 say(&chosen(found));
             }
+            FitStep::Ranking { done, total } => {
+                let new = || Progress::new("learning a ranker", total as u64, Unit::Count);
+                self.bar.get_or_insert_with(new).set(done as u64);
+            }
+            FitStep::Ranked(trial) => {
+                self.finish();
+                trial.kinds.iter().for_each(|figures| say(&ranked(figures)));
+            }
             FitStep::Train(step) => self.train(step),
         }
     }
@@ -237,6 +247,20 @@ fn chosen(found: Option<&TunedBlend>) -> String {
     let [before, after] = ndcg10;
     format!(
         "{lines}\n(NDCG@10 of {cases} held-out questions {before:.4} by default, {after:.4} by these; {tried} tried)"
+    )
+}
+
+fn ranked(figures: &KindFigures) -> String {
+    let KindFigures { kind, cases, ndcg10: [blended, ranked], error, kept } = figures;
+    let what = match kind {
+        RankerScope::Opening => "where a visit begins",
+        RankerScope::Within => "within a visit",
+        RankerScope::All => "everywhere",
+    };
+    let verdict = if *kept { "kept" } else { "left out" };
+    format!(
+        "ranker {what}: {verdict} (NDCG@10 of {cases} questions {blended:.4} without, {ranked:.4} \
+         \u{b1} {error:.4} with one that has not seen them)"
     )
 }
 

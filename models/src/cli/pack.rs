@@ -1,5 +1,6 @@
 //! `endcap-model pack`.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use endcap_core::encoder::Precision;
@@ -117,14 +118,19 @@ impl EncoderArgs {
         {
             opening.blend.sequence = weight;
         }
+        if (self.encoder.is_some() || self.blend_sequence.is_some()) && trained.drop_ranker() {
+            // Stdout is for the result; where stderr is closed there is nobody to tell.
+            let _ = writeln!(
+                std::io::stderr(),
+                "the learned ranker is left out: it was learned with the encoder and the weights of training"
+            );
+        }
         trained.add_encoder(&weights, weight, &forms).map_err(|error| {
             let of = self.encoder.as_deref().unwrap_or(Path::new("the encoder that was trained")).display();
             Failure::bad_input(anyhow::anyhow!("{of}: {error}"))
         })
     }
-}
 
-impl EncoderArgs {
     /// Nothing is said of an encoder that is not there.
     fn check_unused(&self) -> Result<(), Failure> {
         let given = [
@@ -152,6 +158,7 @@ impl RankerArgs {
             RankerOptions { columns: self.ranker_features.clone(), output: self.ranker_output.clone() };
         let items = trained.manifest.data.items as usize;
         let spec = inspect_ranker(&bytes, items, &options).map_err(|error| at(error.into()))?;
+        trained.drop_ranker();
         trained.bodies.push((section::RANKER_ONNX, bytes));
         trained.manifest.parameters.ranker = Some(spec);
         Ok(())
@@ -179,6 +186,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
     replace_file(&args.out, &bytes).map_err(Failure::internal)?;
     if args.json {
+        // Stdout is one object; where stderr is closed there is nobody to tell.
+        let _ = write!(std::io::stderr(), "{compared}");
         return super::inspect::print_manifest(&bytes, &args.out);
     }
     print(&format!("{compared}packed {} bytes into {}\n", count(bytes.len() as u64), args.out.display()))

@@ -252,6 +252,10 @@ pub(super) struct BlendArgs {
     /// Keep the weights' defaults instead of choosing them.
     #[arg(long)]
     blend_default: bool,
+    /// Learn no ranker over the sources. One is learned where weights are chosen, and kept where it answers better about
+    /// the newest tenth of the sessions.
+    #[arg(long)]
+    no_ranker: bool,
 }
 
 impl BlendArgs {
@@ -270,6 +274,11 @@ impl BlendArgs {
             again: self.blend_again.unwrap_or(default.again),
             content: self.blend_content.unwrap_or(default.content),
         }
+    }
+
+    /// Whether a ranker is learned.
+    pub(super) fn rank(&self) -> bool {
+        !self.no_ranker
     }
 
     /// Whether weights are chosen: where none is given.
@@ -373,6 +382,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         },
         choose: args.blend.choose(&args.linear),
+        rank: args.blend.rank(),
         keep_back: !args.keep_nothing_back,
         #[cfg(feature = "encoder")]
         encoder,

@@ -37,8 +37,8 @@ const LIST: usize = 10;
 
 /// Searches weights for `options.parameters` on what is `held` out: apart for the beginning of a visit, of which nothing is known
 /// yet, and for its middle, where there are questions enough of both. `encoder` was learned without what is held out, and is none of
-/// the sections yet. `heard` is told how many of how many settings are tried, at most. `None` where what is left is too small
-/// to train on: the weights then stay what they are.
+/// the sections yet. `heard` is told how many of how many settings are tried, at most. The model that was asked comes back with the best of them.
+/// `None` where what is left is too small to train on: the weights then stay what they are.
 ///
 /// # Errors
 /// Where the sources cannot be trained.
@@ -47,7 +47,7 @@ pub fn tune_blend(
     options: &Options,
     encoder: Option<&Weights>,
     heard: &mut dyn FnMut(usize, usize),
-) -> Result<Option<TunedBlend>, EvaluateError> {
+) -> Result<Option<(TunedBlend, Model)>, EvaluateError> {
     let mut trained = match train(&held.before, options, &mut |_| {}) {
         Ok(trained) => trained,
         Err(TrainError::TooFew { .. }) => return Ok(None),
@@ -87,7 +87,8 @@ pub fn tune_blend(
         blend: opening.blend,
         knn: opening.knn,
     });
-    Ok(Some(TunedBlend { parameters, cases: held.cases.len(), ndcg10, tried }))
+    model.ask_with(&parameters).map_err(TrainError::from)?;
+    Ok(Some((TunedBlend { parameters, cases: held.cases.len(), ndcg10, tried }, model)))
 }
 
 /// The best parameters for `cases` that the search comes to from `start`, and the NDCG@10 by `start` and by them.
@@ -104,7 +105,7 @@ fn search(
     let mut score = |parameters: &Parameters| -> Result<f64, EvaluateError> {
         model.ask_with(parameters).map_err(TrainError::from)?;
         let parts = Parts { proposals: proposals.as_ref(), ..Parts::of_model(model, &markov, &transitions) };
-        let found = ndcg_of_each(&parts, cases, &targets, Method::Personal, LIST);
+        let found = ndcg_of_each(&parts, cases, &targets, Method::Blended, LIST);
         heard(1);
         Ok(found.iter().sum::<f64>() / cases.len().max(1) as f64)
     };

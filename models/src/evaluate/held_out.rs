@@ -8,7 +8,7 @@ use crate::train::Log;
 /// A log without its newest tenth, and questions about that.
 #[derive(Debug, Clone)]
 pub struct HeldOut {
-    /// What may be learned from; items are numbered as in the whole log.
+    /// What may be learned from, with its items in its own order: that of the whole log would tell what is popular later.
     pub before: Log,
     /// Questions, none with an empty history.
     pub cases: Vec<Case>,
@@ -32,11 +32,15 @@ impl HeldOut {
     /// Where that is too little to choose by: how many questions there are, of [`LEAST_CASES`].
     pub fn of(log: &Log) -> Result<Self, usize> {
         let cut = (log.sessions.len() as f64 * ASKED_FROM) as usize;
-        let cases = cases(log, cut);
+        let mut cases = cases(log, cut);
         if cases.len() < LEAST_CASES {
             return Err(cases.len());
         }
-        Ok(Self { before: before(log, cut), cases })
+        let (before, renumbered) = before(log, cut).in_order();
+        for item in cases.iter_mut().flat_map(|case| case.history.iter_mut().chain(&mut case.targets)) {
+            *item = renumbered[*item as usize];
+        }
+        Ok(Self { before, cases })
     }
 }
 

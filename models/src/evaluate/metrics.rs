@@ -33,6 +33,29 @@ pub struct Metrics {
     listed_count: usize,
     target_popularity: f64,
     target_count: usize,
+    told: [Told; BINS],
+}
+
+/// Probabilities from 2^-1, from 2^-2, and so on; the last takes all that are smaller.
+const BINS: usize = 12;
+
+/// Items whose probability was told, and what came of them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Told {
+    items: usize,
+    probability: f64,
+    came: usize,
+}
+
+/// Items that were told to come with about the same probability.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Calibration {
+    /// How many, in lists of up to [`LONGEST`].
+    pub items: usize,
+    /// Mean probability.
+    pub told: f64,
+    /// Share of them that came.
+    pub came: f64,
 }
 
 /// Means over the cases of a split, in the order of [`CUTOFFS`].
@@ -64,10 +87,13 @@ pub struct Figures {
     pub coverage: f64,
     /// Mean popularity of listed items over that of targets: 1 is unbiased, more favours the popular.
     pub popularity_bias: f64,
+    /// By falling probability; empty where none is told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub calibration: Vec<Calibration>,
 }
 
 impl Figures {
-    /// Means over several runs on the same cases; `None` without any.
+    /// Means over several runs on the same cases, and the calibration of the first; `None` without any.
     pub fn mean(runs: &[Self]) -> Option<Self> {
         let count = runs.len() as f64;
         let mean = |value: &dyn Fn(&Self) -> f64| runs.iter().map(value).sum::<f64>() / count;
@@ -137,6 +163,19 @@ impl Metrics {
         }
     }
 
+    /// Counts how likely each item of `list` was told to be for `case`, with what came.
+    pub fn calibrate(&mut self, case: &Case, told: impl Iterator<Item = (ItemIx, f32)>) {
+        let targets = case.distinct_targets();
+        for (item, probability) in told {
+            let bin = -f64::from(probability).log2();
+            // NaN and what is negative is none; a cast keeps to the numbers that there are.
+            let told = &mut self.told[(bin as usize).min(BINS - 1)];
+            told.items += 1;
+            told.probability += f64::from(probability);
+            told.came += usize::from(targets.binary_search(&item).is_ok());
+        }
+    }
+
     /// Adds what was counted elsewhere.
     pub fn merge(&mut self, other: &Self) {
         self.cases += other.cases;
@@ -159,6 +198,11 @@ impl Metrics {
         self.listed_count += other.listed_count;
         self.target_popularity += other.target_popularity;
         self.target_count += other.target_count;
+        for (told, other) in self.told.iter_mut().zip(&other.told) {
+            told.items += other.items;
+            told.probability += other.probability;
+            told.came += other.came;
+        }
     }
 
     /// Means. `trained_items` is the number of items with training events.
@@ -181,15 +225,27 @@ impl Metrics {
             recall_by_length: self.curve.iter().map(|sum| ratio(*sum, self.cases)).collect(),
             coverage: self.listed.len() as f64 / trained_items.max(1) as f64,
             popularity_bias: if wanted > 0.0 { listed / wanted } else { 0.0 },
+            calibration: (self.told.iter().filter(|told| told.items > 0))
+                .map(|told| Calibration {
+                    items: told.items,
+                    told: told.probability / told.items as f64,
+                    came: told.came as f64 / told.items as f64,
+                })
+                .collect(),
         }
     }
 }
 
 /// NDCG of the first `k` of a list; `targets` rise, each once.
 pub(crate) fn ndcg(list: &[ItemIx], targets: &[ItemIx], k: usize) -> f64 {
-    let hits = (0..k).zip(list).filter(|(_, item)| targets.binary_search(item).is_ok());
-    let gain: f64 = hits.map(|(rank, _)| discount(rank)).sum();
-    let ideal: f64 = (0..targets.len().min(k)).map(discount).sum();
+    let hits: Vec<bool> = list.iter().take(k).map(|item| targets.binary_search(item).is_ok()).collect();
+    ndcg_of_hits(&hits, targets.len(), k)
+}
+
+/// NDCG of the first `k` of a list, by whether each of its items is one of so many targets.
+pub(crate) fn ndcg_of_hits(hits: &[bool], targets: usize, k: usize) -> f64 {
+    let gain: f64 = (0..k).zip(hits).filter(|(_, hit)| **hit).map(|(rank, _)| discount(rank)).sum();
+    let ideal: f64 = (0..targets.min(k)).map(discount).sum();
     if ideal > 0.0 { gain / ideal } else { 0.0 }
 }
 
@@ -201,6 +257,23 @@ fn discount(rank: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn probabilities_are_compared_with_what_came() {
+        let case = Case { history: vec![1], targets: vec![3, 1], last_basket: 1, earlier: 0 };
+        let (mut metrics, mut more) = (Metrics::default(), Metrics::default());
+        metrics.calibrate(&case, [(3, 0.6), (5, 0.8), (7, 1e-9), (8, 0.0)].into_iter());
+        more.calibrate(&case, [(1, 0.3), (9, 0.7)].into_iter());
+        metrics.merge(&more);
+        let found: Vec<(usize, f64, f64)> =
+            metrics.figures(10).calibration.iter().map(|bin| (bin.items, bin.told, bin.came)).collect();
+        let expected = [(3, 0.7, 1.0 / 3.0), (1, 0.3, 1.0), (2, 0.0, 0.0)];
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            assert_eq!(found.0, expected.0);
+            assert!((found.1 - expected.1).abs() < 1e-6 && (found.2 - expected.2).abs() < 1e-9, "{found:?}");
+        }
+    }
 
     #[test]
     fn figures_of_a_hand_made_case() {

@@ -27,13 +27,16 @@ pub use held_out::{HeldOut, LEAST_CASES};
 pub use linear::EASE_LAMBDA;
 #[cfg(feature = "encoder")]
 pub(crate) use metrics::ndcg;
-pub use metrics::{CUTOFFS, Figures, LONGEST, Metrics};
+pub(crate) use metrics::ndcg_of_hits;
+pub use metrics::{CUTOFFS, Calibration, Figures, LONGEST, Metrics};
 #[cfg(feature = "page")]
 pub use page::{PageError, page};
+pub(crate) use parallel::on_all_cores;
 pub use protocol::{Case, Protocol, Split, Task};
 pub use ranker::Method;
 pub use report::{PassFigures, Report, SplitReport};
 pub(crate) use run::personal_ndcg10;
 pub use run::{Baselines, Row, evaluate};
 pub use segment::Segment;
+pub(crate) use sequence::{Proposals, Sequence};
 pub use tune::{Tuned, tune_knn};

@@ -4,7 +4,7 @@ use endcap_core::format::{Blend, KnnParameters};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use plotters::prelude::*;
 
-use super::metrics::CUTOFFS;
+use super::metrics::{CUTOFFS, Calibration};
 use super::report::{Report, SplitReport};
 use super::run::Row;
 use super::segment::Segment;
@@ -13,7 +13,7 @@ use crate::report::count;
 /// Size of a plot, pixels.
 const SIZE: (u32, u32) = (760, 360);
 /// Lines of a plot, one for each method: apart in hue or in lightness (after Okabe and Ito, 2008, and Tol, 2021).
-const COLOURS: [RGBColor; 12] = [
+const COLOURS: [RGBColor; 13] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -26,6 +26,7 @@ const COLOURS: [RGBColor; 12] = [
     RGBColor(153, 153, 51),
     RGBColor(136, 34, 85),
     RGBColor(170, 221, 170),
+    RGBColor(120, 60, 20),
 ];
 /// Index of cut-off 10.
 const AT_10: usize = 1;
@@ -116,6 +117,15 @@ fn split(report: &SplitReport) -> Result<Markup, PageError> {
         (legend(&curves))
         h3 { "By what is known of the shopper" }
         (segments(&report.rows))
+        @for row in report.rows.iter().filter(|row| !row.figures.calibration.is_empty()) {
+            h3 { "How sure it is: " (row.method.as_str()) }
+            p.note {
+                "Items of its lists by the probability that was told with them, and the share of them that came. On the line, what \
+                 is told is what happens."
+            }
+            (PreEscaped(calibration_plot(&row.figures.calibration)?))
+            (calibration(&row.figures.calibration))
+        }
         @if !report.passes.is_empty() {
             h3 { "How the encoder learned" }
             p.note { "On all but the newest tenth of the sessions, which the NDCG is of." }
@@ -234,6 +244,58 @@ fn segments(rows: &[Row]) -> Markup {
         }
     }
     grid(&names, &head, &columns)
+}
+
+fn calibration(bins: &[Calibration]) -> Markup {
+    let names: Vec<String> = bins.iter().map(|bin| percent(bin.told)).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let head = ["items", "came"].map(str::to_owned);
+    let plain = |texts: Vec<String>| texts.into_iter().map(|text| (text, false)).collect();
+    let items = bins.iter().map(|bin| count(bin.items as u64)).collect();
+    let came = bins.iter().map(|bin| percent(bin.came)).collect();
+    grid(&names, &head, &[plain(items), plain(came)])
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", share * 100.0)
+}
+
+/// What was told against what came, both axes logarithmic.
+fn calibration_plot(bins: &[Calibration]) -> Result<String, PageError> {
+    let mut svg = String::new();
+    draw_calibration(&mut svg, bins).map_err(|error| PageError(error.to_string()))?;
+    Ok(svg)
+}
+
+fn draw_calibration(svg: &mut String, bins: &[Calibration]) -> Result<(), Box<dyn std::error::Error>> {
+    // Below it a share is one of chance.
+    const LEAST: f64 = 1e-4;
+    let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
+    let axis = || (LEAST..1.0).log_scale();
+    let mut chart = ChartBuilder::on(&root)
+        .margin(12)
+        .x_label_area_size(42)
+        .y_label_area_size(62)
+        .build_cartesian_2d(axis(), axis())?;
+    chart
+        .configure_mesh()
+        .x_desc("probability told")
+        .y_desc("share that came")
+        .label_style(("sans-serif", 13))
+        .axis_desc_style(("sans-serif", 14))
+        .light_line_style(WHITE)
+        .draw()?;
+    chart.draw_series(LineSeries::new([(LEAST, LEAST), (1.0, 1.0)], COLOURS[7].stroke_width(1)))?;
+    let points: Vec<(f64, f64)> = bins
+        .iter()
+        .filter(|bin| bin.told > LEAST && bin.came > LEAST)
+        .map(|bin| (bin.told, bin.came))
+        .collect();
+    chart.draw_series(LineSeries::new(points.iter().copied(), COLOURS[0].stroke_width(2)))?;
+    chart.draw_series(points.iter().map(|&point| Circle::new(point, 4, COLOURS[0].filled())))?;
+    root.present()?;
+    drop(chart);
+    Ok(())
 }
 
 struct Line {

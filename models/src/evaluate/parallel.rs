@@ -6,7 +6,7 @@ use super::Case;
 ///
 /// # Panics
 /// Where `work` does.
-pub(super) fn on_all_cores<T: Send>(cases: &[Case], work: impl Fn(usize, &[Case]) -> T + Sync) -> Vec<T> {
+pub(crate) fn on_all_cores<T: Send>(cases: &[Case], work: impl Fn(usize, &[Case]) -> T + Sync) -> Vec<T> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let share = cases.len().div_ceil(threads).max(1);
     let work = &work;

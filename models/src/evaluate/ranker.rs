@@ -2,6 +2,7 @@
 
 use endcap_core::ItemIx;
 use endcap_core::format::Model;
+use endcap_core::inference;
 use endcap_core::recommend::{Engine, Recommendation, Request, Scratch, Strategy};
 use serde::Serialize;
 
@@ -27,8 +28,10 @@ pub enum Method {
     Knn,
     /// Co-occurrence (item-kNN) as served, without fallback.
     Together,
-    /// The served default: blended, with fallback.
+    /// The served default: blended, ordered by the learned ranker where the model has one, with fallback.
     Personal,
+    /// The same without the ranker.
+    Blended,
     /// The same with the history hidden, as a request has it by default: what is new to the customer.
     Discover,
     /// First-order Markov counts with popularity fill.
@@ -43,7 +46,7 @@ pub enum Method {
 
 impl Method {
     /// Every line, in the order of the table.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Linear,
         Self::LinearExact,
         Self::Ease,
@@ -51,6 +54,7 @@ impl Method {
         Self::Knn,
         Self::Together,
         Self::Personal,
+        Self::Blended,
         Self::Discover,
         Self::Markov,
         Self::Transitions,
@@ -68,6 +72,7 @@ impl Method {
             Self::Knn => "knn",
             Self::Together => "together",
             Self::Personal => "personal",
+            Self::Blended => "blended",
             Self::Discover => "discover",
             Self::Markov => "markov",
             Self::Transitions => "transitions",
@@ -81,6 +86,11 @@ impl Method {
 pub(super) trait Ranker {
     /// Leaves at most `n` items in `list`, best first. `at` is the number of the case among those that are asked.
     fn rank(&mut self, at: usize, case: &Case, n: usize, list: &mut Vec<ItemIx>);
+
+    /// The items of the last list whose probability is known.
+    fn told(&self) -> Vec<(ItemIx, f32)> {
+        Vec::new()
+    }
 }
 
 /// What a ranker is made from.
@@ -106,11 +116,15 @@ impl<'a> Parts<'a> {
     pub(super) fn ranker(&self, method: Method) -> Box<dyn Ranker + 'a> {
         let served = |strategy, fallback, repeat| -> Box<dyn Ranker + 'a> {
             let asks = matches!(strategy, Strategy::Sequence | Strategy::Personal);
+            let ranks = matches!(method, Method::Personal | Method::Discover);
+            let learned = self.model.ranker().filter(|_| ranks);
             Box::new(Served {
                 engine: Engine::new(self.model),
                 strategy,
                 fallback,
                 repeat,
+                ranker: learned
+                    .and_then(|(weights, spec)| inference::Ranker::builtin(weights, spec.clone()).ok()),
                 sequence: if asks { Sequence::new(self.model, self.proposals) } else { None },
                 scratch: Scratch::default(),
                 found: Vec::new(),
@@ -123,7 +137,7 @@ impl<'a> Parts<'a> {
             Method::Sequence => served(Strategy::Sequence, false, true),
             Method::Knn => served(Strategy::Session, false, true),
             Method::Together => served(Strategy::Together, false, true),
-            Method::Personal => served(Strategy::Personal, true, true),
+            Method::Personal | Method::Blended => served(Strategy::Personal, true, true),
             Method::Discover => served(Strategy::Personal, true, false),
             Method::Popular => served(Strategy::Popular, false, true),
             Method::Markov => Box::new(self.markov.ranker(self.popularity)),
@@ -142,6 +156,8 @@ struct Served<'a> {
     repeat: bool,
     /// Where the strategy asks it.
     sequence: Option<Sequence<'a>>,
+    /// The learned one, if the model has it and the strategy is what it ranks.
+    ranker: Option<inference::Ranker>,
     scratch: Scratch,
     found: Vec<Recommendation>,
 }
@@ -159,7 +175,16 @@ impl Ranker for Served<'_> {
             fallback: self.fallback,
             ..Request::default()
         };
-        self.engine.recommend(&request, &mut self.scratch, &mut self.found);
+        self.engine.gather(&request, &mut self.scratch);
+        if let Some(ranker) = self.ranker.as_mut().filter(|ranker| ranker.covers(&request)) {
+            // It then is the order without it, as in service.
+            let _ = ranker.rerank(self.engine, &request, &mut self.scratch);
+        }
+        self.engine.select(&request, &mut self.scratch, &mut self.found);
         list.extend(self.found.iter().map(|found| found.item));
+    }
+
+    fn told(&self) -> Vec<(ItemIx, f32)> {
+        self.found.iter().filter_map(|found| Some((found.item, found.probability?))).collect()
     }
 }

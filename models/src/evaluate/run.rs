@@ -107,7 +107,9 @@ fn measure(parts: &Parts<'_>, cases: &[Case], method: Method, weights: &[f64]) -
         for (at, case) in (first..).zip(cases) {
             list.clear();
             ranker.rank(at, case, LONGEST, &mut list);
-            tally[Segment::of(case) as usize].add(case, &list, weights);
+            let metrics = &mut tally[Segment::of(case) as usize];
+            metrics.add(case, &list, weights);
+            metrics.calibrate(case, ranker.told().into_iter());
         }
         tally
     });

@@ -16,11 +16,11 @@ const NONE: f32 = -1e30;
 ///
 /// A search over weights asks the same cases a hundred times, and the encoder costs more than everything else of a list.
 #[derive(Debug)]
-pub(super) struct Proposals(Vec<Vec<(f32, ItemIx)>>);
+pub(crate) struct Proposals(Vec<Vec<(f32, ItemIx)>>);
 
 impl Proposals {
     /// Asks the encoder of `model`, if it has one, on all cores.
-    pub(super) fn of(model: &Model, cases: &[Case]) -> Option<Self> {
+    pub(crate) fn of(model: &Model, cases: &[Case]) -> Option<Self> {
         model.encoder()?;
         let lists = on_all_cores(cases, |_, cases| {
             let mut sequence = Sequence::new(model, None);
@@ -40,7 +40,7 @@ impl Proposals {
 }
 
 /// An encoder's logits for one caller.
-pub(super) enum Sequence<'a> {
+pub(crate) enum Sequence<'a> {
     /// Computed when asked for.
     Live(&'a Model, Box<SequenceEncoder>),
     /// Known before.
@@ -49,7 +49,7 @@ pub(super) enum Sequence<'a> {
 
 impl<'a> Sequence<'a> {
     /// Of `model`, if it has an encoder.
-    pub(super) fn new(model: &'a Model, known: Option<&'a Proposals>) -> Option<Self> {
+    pub(crate) fn new(model: &'a Model, known: Option<&'a Proposals>) -> Option<Self> {
         let weights = model.encoder()?;
         Some(match known {
             Some(known) => Self::Known(known, vec![NONE; model.items().len()]),
@@ -58,7 +58,7 @@ impl<'a> Sequence<'a> {
     }
 
     /// A logit for every item, after `history`, which is that of case number `at`. `None` without a history.
-    pub(super) fn logits(&mut self, at: usize, history: &[ItemIx]) -> Option<&[f32]> {
+    pub(crate) fn logits(&mut self, at: usize, history: &[ItemIx]) -> Option<&[f32]> {
         match self {
             Self::Live(model, encoder) => encoder.logits(&model.encoder()?, history).ok(),
             Self::Known(known, logits) => {

@@ -12,8 +12,8 @@
 //! column counts (the probability of the highest class).
 
 use endcap_core::inference::{
-    Encoding, HISTORY_LENGTH, InferenceError, Ranker, RankerInput, RankerOutput, RankerSpec, Runtime,
-    SpecError,
+    Encoding, HISTORY_LENGTH, InferenceError, Ranker, RankerInput, RankerOutput, RankerScope, RankerSpec,
+    Runtime, SpecError,
 };
 use endcap_core::recommend::Feature;
 use endcap_nn::{Device, NnError, TensorSpec, TensorType};
@@ -31,7 +31,7 @@ const INDEPENDENT: f32 = 1e-4;
 pub const DEFAULT_COLUMNS: [Feature; Feature::ALL.len()] = Feature::ALL;
 
 /// Features that releases had, the newest first: a ranker made for an earlier one knows the first of them.
-const RELEASES: [usize; 2] = [DEFAULT_COLUMNS.len(), 12];
+const RELEASES: [usize; 3] = [DEFAULT_COLUMNS.len(), 14, 12];
 
 /// What the operator says of the ranker.
 #[derive(Debug, Clone, Default)]
@@ -113,6 +113,8 @@ pub fn inspect_ranker(
         inputs,
         output: RankerOutput { index: 0, name: String::new(), columns: 1, column: 0 },
         independent_rows: false,
+        log_odds: false,
+        scope: RankerScope::All,
     };
     spec.columns()?;
     let candidates = graph.outputs().iter().enumerate().filter(|(_, output)| {

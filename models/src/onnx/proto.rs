@@ -1,4 +1,4 @@
-//! The messages of ONNX that an encoder needs, with the field numbers of `onnx.proto`.
+//! The messages of ONNX that our models need, with the field numbers of `onnx.proto`.
 //!
 //! Only what is written here is declared: the whole schema, or a crate that carries it with an engine, would be a
 //! large dependency for nine messages.
@@ -11,9 +11,12 @@ pub(super) const OPSET: i64 = 17;
 /// Version of the container that came with [`OPSET`].
 pub(super) const IR_VERSION: i64 = 8;
 
-/// Element types.
-pub(super) const FLOAT: i32 = 1;
-pub(super) const INT64: i32 = 7;
+/// Element types, as numbered there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Element {
+    Float = 1,
+    Int64 = 7,
+}
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Model {
@@ -36,7 +39,7 @@ pub(super) struct OperatorSet {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Graph {
+pub(crate) struct Graph {
     #[prost(message, repeated, tag = "1")]
     pub node: Vec<Node>,
     #[prost(string, tag = "2")]
@@ -64,7 +67,7 @@ pub(super) struct Node {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Attribute {
+pub(crate) struct Attribute {
     #[prost(string, tag = "1")]
     pub name: String,
     #[prost(int64, optional, tag = "3")]
@@ -76,11 +79,11 @@ pub(super) struct Attribute {
 }
 
 impl Attribute {
-    pub(super) fn int(name: &str, value: i64) -> Self {
+    pub(crate) fn int(name: &str, value: i64) -> Self {
         Self { name: name.to_owned(), i: Some(value), ints: Vec::new(), r#type: 2 }
     }
 
-    pub(super) fn ints(name: &str, values: &[i64]) -> Self {
+    pub(crate) fn ints(name: &str, values: &[i64]) -> Self {
         Self { name: name.to_owned(), i: None, ints: values.to_vec(), r#type: 7 }
     }
 }
@@ -132,7 +135,7 @@ pub(super) struct Dimension {
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
-pub(super) enum Size {
+pub(crate) enum Size {
     #[prost(int64, tag = "1")]
     Fixed(i64),
     #[prost(string, tag = "2")]

@@ -13,7 +13,7 @@ const MANIFEST_FILE: &str = "manifest.json";
 /// Weights of the encoder, where one was trained.
 const ENCODER_FILE: &str = "encoder.safetensors";
 /// Sections that `train` makes, in file order.
-const SECTIONS: [&str; 7] = [
+const SECTIONS: [&str; 9] = [
     section::ITEMS,
     section::SESSIONS,
     section::TOGETHER,
@@ -21,6 +21,8 @@ const SECTIONS: [&str; 7] = [
     section::CONTENT,
     section::RANKINGS,
     section::SAMPLE,
+    section::RANKER,
+    section::RANKER_ONNX,
 ];
 
 /// Section bodies and the manifest that describes them.
@@ -98,6 +100,7 @@ impl Trained {
                 section::LINEAR => manifest.parameters.linear.is_some(),
                 section::CONTENT => manifest.parameters.content.is_some(),
                 section::SAMPLE => manifest.data.questions > 0,
+                section::RANKER | section::RANKER_ONNX => manifest.parameters.ranker.is_some(),
                 _ => true,
             };
             if !there {

@@ -74,6 +74,26 @@ impl Log {
         weights
     }
 
+    /// The same log with its items in order again, by falling weight and then by id, and the new number of each: after
+    /// sessions were taken away, their old order still tells what those were about.
+    #[must_use]
+    pub fn in_order(mut self) -> (Self, Vec<ItemIx>) {
+        let weights = self.weights();
+        let mut order: Vec<usize> = (0..self.items.len()).collect();
+        order.sort_unstable_by(|&a, &b| {
+            weights[b].total_cmp(&weights[a]).then_with(|| self.items[a].id.cmp(&self.items[b].id))
+        });
+        let mut renumbered = vec![0; order.len()];
+        for (new, &old) in order.iter().enumerate() {
+            renumbered[old] = new as ItemIx;
+        }
+        self.items = order.iter().map(|&old| std::mem::take(&mut self.items[old])).collect();
+        for click in self.sessions.iter_mut().flat_map(|session| &mut session.clicks) {
+            click.item = renumbered[click.item as usize];
+        }
+        (self, renumbered)
+    }
+
     /// The same items with only the sessions that `keep` accepts: how protocols split without renumbering.
     #[must_use]
     pub fn filtered(&self, mut keep: impl FnMut(&Session) -> bool) -> Self {

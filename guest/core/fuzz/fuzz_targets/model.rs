@@ -1,14 +1,16 @@
 //! The reader of `model.wasm`: whatever the bytes, it refuses them or serves without a panic.
 //!
-//! The input is a golden file with a linear section and a sample, with some bytes overwritten and then sealed anew, because a random file never
-//! gets past its digests. Input: a sequence of (offset as u16, byte); a leading odd byte means: take the rest
-//! as the file itself.
+//! The input is a golden file with the sections that later releases added, with some bytes overwritten and then sealed anew,
+//! because a random file never gets past its digests. Input: a sequence of (offset as u16, byte); a leading odd
+//! byte means: take the rest as the file itself.
 #![no_main]
 
 use endcap_core::AlignedBytes;
 use endcap_core::format::{
-    LinearParameters, Manifest, Model, Question, Verify, encode_linear, encode_sample, section, sections, write_model,
+    ContentParameters, LinearParameters, Manifest, Model, Question, RankerWeights, Verify, encode_content,
+    encode_linear, encode_ranker, encode_sample, section, sections, write_model,
 };
+use endcap_core::inference::{HIDDEN, Ranker, RankerInput, RankerOutput, RankerScope, RankerSpec};
 use endcap_core::recommend::{Engine, Request, Scratch, Strategy};
 use libfuzzer_sys::fuzz_target;
 
@@ -32,7 +34,28 @@ fn resealed(edits: &[u8]) -> Option<Vec<u8>> {
     bodies.push((section::LINEAR, encode_linear(&linear)));
     let question = Question { history: &[0, 3, 5], earlier: 1, targets: &[2, 7] };
     bodies.push((section::SAMPLE, encode_sample([question; 3])));
+    bodies.push((section::CONTENT, encode_content(&[(11, vec![(2, 0.5)])])));
+    let weights = RankerWeights {
+        hidden: &[0.5; 4 * HIDDEN],
+        hidden_bias: &[-0.5; HIDDEN],
+        direct: &[1.0, -1.0, 0.5, -0.5],
+        out: &[0.25; HIDDEN],
+        bias: -3.0,
+    };
+    bodies.push((section::RANKER, encode_ranker(weights)));
     let mut manifest = manifest?;
+    manifest.parameters.ranker = Some(RankerSpec {
+        inputs: vec![RankerInput::Features {
+            name: "features".to_owned(),
+            columns: ["session", "linear"].map(str::to_owned).to_vec(),
+        }],
+        output: RankerOutput { index: 0, name: "log_odds".to_owned(), columns: 1, column: 0 },
+        independent_rows: true,
+        log_odds: true,
+        scope: RankerScope::All,
+    });
+    manifest.parameters.content = Some(ContentParameters::default());
+    manifest.parameters.blend.content = 1.0;
     manifest.parameters.linear = Some(LinearParameters::default());
     manifest.parameters.blend.linear = 1.0;
     let total: usize = bodies.iter().map(|(_, body)| body.len()).sum();
@@ -63,6 +86,17 @@ fuzz_target!(|data: &[u8]| {
         out.clear();
         let request = Request { n: 100, strategy, history: &history, ..Request::default() };
         Engine::new(&model).recommend(&request, &mut scratch, &mut out);
+        assert!(out.iter().all(|found| found.score.is_finite()));
+    }
+    let ranker = model.ranker().map(|(weights, spec)| Ranker::builtin(weights, spec.clone()));
+    if let Some(Ok(mut ranker)) = ranker {
+        out.clear();
+        let request = Request { n: 100, history: &history, ..Request::default() };
+        let engine = Engine::new(&model);
+        engine.gather(&request, &mut scratch);
+        // Finite weights may give scores that are not, which is an error and changes nothing.
+        let _ = ranker.rerank(engine, &request, &mut scratch);
+        engine.select(&request, &mut scratch, &mut out);
         assert!(out.iter().all(|found| found.score.is_finite()));
     }
     for question in model.sample().iter() {

@@ -14,6 +14,7 @@ mod linear;
 mod manifest;
 mod model;
 mod neighbors;
+mod ranker;
 mod rankings;
 mod sample;
 mod sessions;
@@ -32,6 +33,7 @@ pub use manifest::{
 };
 pub use model::{Model, Verify};
 pub use neighbors::{NeighborRows, encode_neighbors};
+pub use ranker::{RankerWeights, encode_ranker};
 pub use rankings::{Rankings, encode_rankings};
 pub use sample::{MAX_QUESTIONS, Question, Questions, encode_sample};
 pub use sessions::encode_sessions;
@@ -69,6 +71,8 @@ pub mod section {
     pub const ENCODER_ONNX: &str = "endcap.encoder.onnx";
     /// Sequence encoder as a GGUF file; optional.
     pub const ENCODER_GGUF: &str = "endcap.encoder.gguf";
+    /// Learned ranker for the built-in executor; optional.
+    pub const RANKER: &str = "endcap.ranker";
     /// Ranker as an ONNX file; optional.
     pub const RANKER_ONNX: &str = "endcap.ranker.onnx";
     /// SHA-256 of the manifest; always the last section.

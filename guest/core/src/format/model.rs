@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::AlignedBytes;
 use crate::encoder::EncoderWeights;
+use crate::inference::{RankerInput, RankerSpec};
 use crate::knn::SessionIndex;
 
 use super::arrays::Arrays;
@@ -16,6 +17,7 @@ use super::items::{Catalogue, CatalogueSlots};
 use super::linear::{LinearRows, LinearSlots};
 use super::manifest::{KnnParameters, LinearParameters, Manifest, Opening, Parameters};
 use super::neighbors::{NeighborRows, NeighborSlots};
+use super::ranker::{RankerSlots, RankerWeights};
 use super::rankings::{RankingSlots, Rankings};
 use super::sample::{Questions, SampleSlots};
 use super::sessions::SessionSlots;
@@ -47,6 +49,7 @@ pub struct Model {
     rankings: RankingSlots,
     sample: Option<SampleSlots>,
     encoder: Option<EncoderSlots>,
+    ranker: Option<RankerSlots>,
     engines: EngineFiles,
 }
 
@@ -145,6 +148,16 @@ impl Model {
             }
             _ => None,
         };
+        let ranker = match (body(section::RANKER), &manifest.parameters.ranker) {
+            (None, _) => None,
+            (Some(_), None) => return invariant("there is a ranker without its specification"),
+            (Some(_), Some(spec)) => {
+                let [RankerInput::Features { columns, .. }] = spec.inputs.as_slice() else {
+                    return invariant("the built-in ranker takes features and nothing else");
+                };
+                Some(RankerSlots::parse(file, &arrays(section::RANKER)?, columns.len())?)
+            }
+        };
         Ok(Self {
             manifest,
             items,
@@ -155,6 +168,7 @@ impl Model {
             rankings,
             sample,
             encoder,
+            ranker,
             engines,
             bytes,
         })
@@ -226,6 +240,12 @@ impl Model {
     pub fn encoder(&self) -> Option<EncoderWeights<'_>> {
         let shape = self.manifest.parameters.encoder.as_ref()?;
         self.encoder.as_ref().map(|slots| slots.view(self.bytes.as_slice(), shape))
+    }
+
+    /// The learned ranker for the built-in executor, and what it takes.
+    pub fn ranker(&self) -> Option<(RankerWeights<'_>, &RankerSpec)> {
+        let slots = self.ranker.as_ref()?;
+        Some((slots.view(self.bytes.as_slice()), self.manifest.parameters.ranker.as_ref()?))
     }
 
     /// The sequence encoder as an ONNX file, not checked here.

@@ -5,11 +5,13 @@
 //! turn histories and shortlists into tensors, so that every engine is asked in the same way; the encoder also
 //! runs on the executor of [`crate::encoder`], without any engine.
 
+mod network;
 mod ranker;
 mod sequence;
 
+pub use network::{HIDDEN, RankerNetwork};
 pub use ranker::{
-    HISTORY_LENGTH, MAX_RANKER_INPUTS, Ranker, RankerInput, RankerOutput, RankerSpec, SpecError,
+    HISTORY_LENGTH, MAX_RANKER_INPUTS, Ranker, RankerInput, RankerOutput, RankerScope, RankerSpec, SpecError,
 };
 pub use sequence::{Engine, FIRST_ITEM_TOKEN, SequenceEncoder};
 

@@ -14,9 +14,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ItemIx;
-use crate::recommend::{Feature, MAX_HISTORY, MAX_SHORTLIST};
+use crate::format::RankerWeights;
+use crate::recommend::{self, Feature, MAX_HISTORY, MAX_SHORTLIST, Request, Scratch};
 
-use super::{Graph, InferenceError, Input, Output, Values, check_finite};
+use super::{Engine, Graph, InferenceError, Input, Output, RankerNetwork, Values, check_finite};
 
 /// Places of the history input.
 pub const HISTORY_LENGTH: usize = MAX_HISTORY;
@@ -36,6 +37,42 @@ pub struct RankerSpec {
     pub output: RankerOutput,
     /// Whether rows are scored independently of each other, so that a shortlist may be padded to a common size.
     pub independent_rows: bool,
+    /// Whether scores are log odds: of an item being chosen next, by somebody with such a history.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub log_odds: bool,
+    /// Which requests it ranks.
+    #[serde(default, skip_serializing_if = "RankerScope::is_all")]
+    pub scope: RankerScope,
+}
+
+/// Requests that a ranker ranks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RankerScope {
+    /// All of them.
+    #[default]
+    All,
+    /// Those that begin a visit: the history is all of earlier ones.
+    Opening,
+    /// Those within a visit.
+    Within,
+}
+
+impl RankerScope {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+
+    /// Whether such a ranker is asked about `request`.
+    pub fn covers(self, request: &Request<'_>) -> bool {
+        let opening = request.earlier >= request.history.len();
+        match self {
+            Self::All => true,
+            Self::Opening => opening,
+            Self::Within => !opening,
+        }
+    }
 }
 
 /// An input of a ranker.
@@ -132,6 +169,7 @@ impl RankerSpec {
 #[derive(Debug)]
 pub struct Ranker {
     graph: Box<dyn Graph>,
+    engine: Engine,
     spec: RankerSpec,
     columns: Vec<Feature>,
     features: Vec<f32>,
@@ -142,14 +180,27 @@ pub struct Ranker {
 }
 
 impl Ranker {
-    /// A ranker of this specification on a loaded graph.
+    /// A ranker of this specification on a loaded graph of ONNX.
     ///
     /// # Errors
     /// [`SpecError`] where it cannot be served.
     pub fn new(graph: Box<dyn Graph>, spec: RankerSpec) -> Result<Self, SpecError> {
+        Self::on(graph, Engine::Onnx, spec)
+    }
+
+    /// The learned ranker of a model file, on the built-in executor.
+    ///
+    /// # Errors
+    /// [`SpecError`] where it cannot be served.
+    pub fn builtin(weights: RankerWeights<'_>, spec: RankerSpec) -> Result<Self, SpecError> {
+        Self::on(Box::new(RankerNetwork::new(weights)), Engine::Builtin, spec)
+    }
+
+    fn on(graph: Box<dyn Graph>, engine: Engine, spec: RankerSpec) -> Result<Self, SpecError> {
         let columns = spec.columns()?;
         Ok(Self {
             graph,
+            engine,
             spec,
             columns,
             features: Vec::new(),
@@ -163,6 +214,33 @@ impl Ranker {
     /// The features that its rows need, in column order.
     pub fn columns(&self) -> &[Feature] {
         &self.columns
+    }
+
+    /// What runs it.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Whether it ranks what is found for `request`.
+    pub fn covers(&self, request: &Request<'_>) -> bool {
+        self.spec.scope.covers(request)
+    }
+
+    /// Orders what `engine` gathered for `request`, which it covers: [`crate::recommend::Engine::select`] then follows it.
+    ///
+    /// # Errors
+    /// As [`Self::score`]; the order is then what it was.
+    pub fn rerank(
+        &mut self,
+        engine: recommend::Engine<'_>,
+        request: &Request<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<(), InferenceError> {
+        engine.shortlist(request, &self.columns, scratch);
+        let log_odds = self.spec.log_odds;
+        let scores = self.score(scratch.features(), scratch.shortlisted(), request.history)?;
+        scratch.rank(scores, log_odds);
+        Ok(())
     }
 
     /// Scores `items` with their features (a row of [`Self::columns`] each) after `history`: one finite number per

@@ -106,7 +106,9 @@ impl<'m> Engine<'m> {
         scratch.shortlist = shortlist;
         let mut rows = std::mem::take(&mut scratch.features);
         rows.clear();
-        features::write(self.catalogue(), newest(request.history), columns, scratch, &mut rows);
+        let history = newest(request.history);
+        let opening = earlier(request, history) == history.len();
+        features::write(self.catalogue(), history, opening, columns, scratch, &mut rows);
         scratch.features = rows;
     }
 
@@ -236,7 +238,7 @@ impl<'m> Engine<'m> {
             let [first, rest @ ..] = scratch.parts(item);
             let (_, source) =
                 rest.into_iter().fold(first, |best, part| if part.0 > best.0 { part } else { best });
-            Recommendation { item, score, source, because: None }
+            Recommendation { item, score, source, because: None, probability: None }
         }));
         scratch.top = top;
     }
@@ -270,7 +272,8 @@ impl<'m> Engine<'m> {
                     break;
                 }
                 if self.eligible(item, wanted, scratch) {
-                    out.push(Recommendation { item, score: ceiling * value, source, because: None });
+                    let score = ceiling * value;
+                    out.push(Recommendation { item, score, source, because: None, probability: None });
                     scratch.mark(item, EXCLUDED);
                 }
             }
@@ -287,6 +290,7 @@ impl<'m> Engine<'m> {
             score: 0.0,
             source: Source::Popular,
             because: None,
+            probability: None,
         }));
     }
 }

@@ -40,6 +40,17 @@ pub enum Feature {
     Linear,
     /// What the other sources say of items that read like it, in the unit of `blended`; 0 where it has events of its own.
     Content,
+    /// How often earlier visits of the history have it, in [0, 1] relative to the item that they have most often; 0
+    /// where items may not come again, or none of these is weighed.
+    Again,
+    /// 1 / (1 + items of the history behind its newest place there), in (0, 1]; 0 where it is not in the history.
+    LastSeen,
+    /// 1 where nothing of the running visit is known and the history is all of earlier ones, else 0.
+    Opening,
+    /// The linear model's score as it is, above 0: near the probability that a history like this has the item.
+    LinearScore,
+    /// The sum of co-occurrence with the history's items as it is, at least 0.
+    TogetherScore,
 }
 
 /// Above this a price ratio says nothing more.
@@ -47,7 +58,7 @@ const MAX_PRICE_RATIO: f32 = 100.0;
 
 impl Feature {
     /// Every feature, in the order of columns.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 19] = [
         Self::Session,
         Self::Together,
         Self::Sequence,
@@ -62,6 +73,11 @@ impl Feature {
         Self::HistoryLength,
         Self::Linear,
         Self::Content,
+        Self::Again,
+        Self::LastSeen,
+        Self::Opening,
+        Self::LinearScore,
+        Self::TogetherScore,
     ];
 
     /// Its name in ranker specifications.
@@ -81,6 +97,11 @@ impl Feature {
             Self::HistoryLength => "history_length",
             Self::Linear => "linear",
             Self::Content => "content",
+            Self::Again => "again",
+            Self::LastSeen => "last_seen",
+            Self::Opening => "opening",
+            Self::LinearScore => "linear_score",
+            Self::TogetherScore => "together_score",
         }
     }
 
@@ -118,6 +139,12 @@ impl<'a> Shopper<'a> {
         }
     }
 
+    /// 1 / (1 + items behind the newest place), 0 where it has none.
+    fn last_seen(&self, item: ItemIx) -> f32 {
+        let age = self.history.iter().rev().position(|&other| other == item);
+        age.map_or(0.0, |age| 1.0 / (1.0 + age as f32))
+    }
+
     fn category_share(&self, item: &ItemView<'_>) -> f32 {
         if item.category.is_empty() || self.history.is_empty() {
             return 0.0;
@@ -127,10 +154,12 @@ impl<'a> Shopper<'a> {
     }
 }
 
-/// Writes the rows of the shortlisted items, `columns.len()` values each. O(shortlist · (columns + history)).
+/// Writes the rows of the shortlisted items, `columns.len()` values each; `opening`: nothing of the running visit is known.
+/// O(shortlist · (columns + history)).
 pub(super) fn write(
     catalogue: Catalogue<'_>,
     history: &[ItemIx],
+    opening: bool,
     columns: &[Feature],
     scratch: &Scratch,
     rows: &mut Vec<f32>,
@@ -157,6 +186,11 @@ pub(super) fn write(
             Feature::HistoryLength => history.len() as f32 / super::MAX_HISTORY as f32,
             Feature::Linear => scales.linear.share(scratch.linear.get(found.item)),
             Feature::Content => scratch.content.get(found.item),
+            Feature::Again => scales.again.share(scratch.again.get(found.item)),
+            Feature::LastSeen => shopper.last_seen(found.item),
+            Feature::Opening => flag(opening),
+            Feature::LinearScore => scratch.linear.get(found.item),
+            Feature::TogetherScore => scratch.together.get(found.item),
         }));
     }
 }

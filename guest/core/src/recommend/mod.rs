@@ -174,6 +174,9 @@ pub struct Recommendation {
     pub source: Source,
     /// The history's item that it goes with, where the source is [`Source::Together`].
     pub because: Option<ItemIx>,
+    /// Probability that the item is among what comes next, in [0, 1], where a ranker has one: the next click of a visit, the
+    /// rest of an invoice, or what a visit holds that begins.
+    pub probability: Option<f32>,
 }
 
 /// The part of a history that counts.

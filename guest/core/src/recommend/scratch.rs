@@ -153,21 +153,19 @@ impl Scratch {
         &self.features
     }
 
-    /// Takes a ranker's scores, one per shortlisted item in their order: any finite scale, higher is better.
+    /// Takes a ranker's scores, one per shortlisted item in their order: any finite scale, higher is better; `log_odds`
+    /// if they are such, and so tell a probability.
     ///
     /// Relevance becomes 2 / (1 + exp(best − score)): it keeps the order, is 1 for the best, and needs to know
-    /// nothing of the scale. Returns false, and leaves the order as it was, where the scores are not one finite
-    /// number per item.
-    pub fn rank(&mut self, scores: &[f32]) -> bool {
-        if scores.len() != self.shortlist.len() || !scores.iter().all(|score| score.is_finite()) {
-            return false;
-        }
+    /// nothing of the scale.
+    pub(crate) fn rank(&mut self, scores: &[f32], log_odds: bool) {
+        debug_assert_eq!(scores.len(), self.shortlist.len());
         let best = scores.iter().copied().fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
         for (found, &score) in self.shortlist.iter_mut().zip(scores) {
             found.score = 2.0 / (1.0 + (best - score).exp());
+            found.probability = log_odds.then(|| 1.0 / (1.0 + (-score).exp()));
         }
         self.shortlist.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.item.cmp(&b.item)));
         self.ranked = true;
-        true
     }
 }

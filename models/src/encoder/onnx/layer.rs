@@ -3,10 +3,9 @@
 use endcap_core::encoder::{EncoderShape, Projection};
 use endcap_core::format::rotary_angles;
 
-use super::graph::{GraphBuilder, Value};
 use super::positions;
-use super::proto::Attribute;
 use crate::encoder::weights::Layer;
+use crate::onnx::{Attribute, GraphBuilder, Value};
 
 /// Added to the scores of later positions: exp gives 0 for it, and no engine makes it infinite.
 const MASKED: f32 = -1.0e9;

@@ -15,16 +15,12 @@
 //! key and value heads are written out. The scale of attention is part of the query matrix. The last layer computes
 //! what the last item needs and nothing else.
 
-mod graph;
 mod layer;
-mod proto;
 
 use endcap_core::encoder::TensorError;
-use prost::Message;
 
 use super::weights::Weights;
-use graph::{GraphBuilder, Value};
-use proto::{Attribute, IR_VERSION, Model, OPSET, OperatorSet, Size};
+use crate::onnx::{Attribute, Element, GraphBuilder, Size, Value};
 
 /// The fewest positions that a graph takes, so that callers can fill every history up to this many.
 const FEWEST_POSITIONS: usize = 8;
@@ -43,21 +39,16 @@ pub fn write(weights: &Weights) -> Result<Vec<u8>, TensorError> {
     weights.tensors().check()?;
     let mut graph = GraphBuilder::default();
     let user = encode(weights, &mut graph);
-    let graph = graph.finish("user", &user, vec![Size::Fixed(1), Size::Fixed(weights.shape.dim as i64)]);
-    let model = Model {
-        ir_version: IR_VERSION,
-        producer_name: "endcap".to_owned(),
-        graph: Some(graph),
-        opset_import: vec![OperatorSet { domain: String::new(), version: OPSET }],
-    };
-    Ok(model.encode_to_vec())
+    let dims = vec![Size::Fixed(1), Size::Fixed(weights.shape.dim as i64)];
+    Ok(graph.finish("encoder", "user", &user, dims))
 }
 
 /// From items to the user vector.
 fn encode(weights: &Weights, graph: &mut GraphBuilder) -> Value {
     let shape = &weights.shape;
-    let items = graph.input("items", vec![Size::Fixed(1), Size::Named("positions".to_owned())]);
-    let length = graph.input("length", vec![Size::Fixed(1)]);
+    let items =
+        graph.input("items", Element::Int64, vec![Size::Fixed(1), Size::Named("positions".to_owned())]);
+    let length = graph.input("length", Element::Int64, vec![Size::Fixed(1)]);
     let table = graph.floats("embedding", &[shape.items, shape.dim], &weights.embedding);
     let first_axis = graph.ints("axis.0", &[0]);
     let items = graph.op("Squeeze", &[&items, &first_axis], Vec::new());
