@@ -1,8 +1,8 @@
 //! The prediction path alone: core, native, one thread.
 //!
 //! What: session kNN (by the last events, and by whole histories), and the linear model, from a session's items to
-//! the 20 best (`Engine::recommend`), one prediction a click; the selection of the best n; opening a model. Corpora
-//! and settings: `corpus`; visitors: `traffic`, with its fixed seed. How to run: `make bench`,
+//! the 20 best (`Engine::recommend`), one prediction a click; what a learned ranker adds to one; the selection of the best
+//! n; opening a model. Corpora and settings: `corpus`; visitors: `traffic`, with its fixed seed. How to run: `make bench`,
 //! `make bench ARGS=open` for a part.
 //!
 //! Every answer is checked for its length, outside the timed part. Criterion gives means; tails are in a table
@@ -18,8 +18,9 @@ use endcap_benches::machine;
 use endcap_benches::traffic::{Draw, N, Visitor};
 use endcap_core::AlignedBytes;
 use endcap_core::ItemIx;
-use endcap_core::format::{Model, Verify};
-use endcap_core::recommend::{Engine, Recommendation, Request, Scratch, Strategy};
+use endcap_core::format::{Model, RankerWeights, Verify};
+use endcap_core::inference::{HIDDEN, Ranker, RankerInput, RankerOutput, RankerScope, RankerSpec};
+use endcap_core::recommend::{Engine, Feature, Recommendation, Request, Scratch, Strategy};
 use endcap_core::topn::TopN;
 
 /// Timed predictions of a line of the table: 200 lie above the p999.
@@ -53,6 +54,7 @@ fn main() -> anyhow::Result<()> {
         .measurement_time(Duration::from_secs(3))
         .configure_from_args();
     predictions(&mut criterion, &prepared);
+    ranking(&mut criterion, &prepared)?;
     selection(&mut criterion);
     opening(&mut criterion, &prepared);
     criterion.final_summary();
@@ -144,6 +146,53 @@ fn predictions(criterion: &mut Criterion, prepared: &[(String, Prepared)]) {
         });
     }
     group.finish();
+}
+
+/// The shortlist of 200, its features, and a network of the learned one's size over them; its weights are drawn, as what
+/// they are changes no time.
+fn ranking(criterion: &mut Criterion, prepared: &[(String, Prepared)]) -> anyhow::Result<()> {
+    let mut draw = Draw::new(2);
+    let mut weights = |count: usize| (0..count).map(|_| draw.exponential() as f32 - 1.0).collect::<Vec<_>>();
+    let phi = 2 * Feature::ALL.len();
+    let (hidden, hidden_bias) = (weights(phi * HIDDEN), weights(HIDDEN));
+    let (direct, out) = (weights(phi), weights(HIDDEN));
+    let weights =
+        RankerWeights { hidden: &hidden, hidden_bias: &hidden_bias, direct: &direct, out: &out, bias: 0.0 };
+    let columns = Feature::ALL.iter().map(|feature| feature.as_str().to_owned()).collect();
+    let spec = RankerSpec {
+        inputs: vec![RankerInput::Features { name: "features".to_owned(), columns }],
+        output: RankerOutput { index: 0, name: "log_odds".to_owned(), columns: 1, column: 0 },
+        independent_rows: true,
+        log_odds: true,
+        scope: RankerScope::All,
+    };
+    let mut group = criterion.benchmark_group("rank");
+    for (name, prepared) in prepared.iter().filter(|(name, _)| name.ends_with(Setting::Large.as_str())) {
+        let mut shop = Shop::new(prepared);
+        let mut ranker = Ranker::builtin(weights, spec.clone())?;
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|iterations| {
+                let (mut total, mut ranked) = (Duration::ZERO, 0);
+                while ranked < iterations {
+                    shop.visitor.click(shop.sessions, &mut shop.draw);
+                    let history = shop.visitor.history(shop.sessions);
+                    let request = Request { n: N, strategy: shop.strategy, history, ..Request::default() };
+                    shop.engine.gather(&request, &mut shop.scratch);
+                    let begun = Instant::now();
+                    let done = ranker.rerank(shop.engine, &request, &mut shop.scratch);
+                    let took = begun.elapsed();
+                    assert!(done.is_ok(), "the ranker failed");
+                    // Where no session is alike there is nothing to rank, and nothing to time.
+                    if shop.scratch.shortlisted().len() > 0 {
+                        (total, ranked) = (total + took, ranked + 1);
+                    }
+                }
+                total
+            });
+        });
+    }
+    group.finish();
+    Ok(())
 }
 
 fn selection(criterion: &mut Criterion) {

@@ -2,7 +2,7 @@
 //!
 //! `encoder-loop MODEL ITEMS RUNS`: a model file with an encoder; how many items a history has; how many histories are
 //! timed, after a tenth as many untimed. Prints one line: nanoseconds for a user vector, nanoseconds for the scores of
-//! all items, a checksum over the bits of every user vector, the same on every engine, and the best items of the
+//! all items and the choice of those that serving takes, a checksum over the bits of every user vector, the same on every engine, and the best items of the
 //! last history with commas between.
 
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use endcap_core::encoder::{Decoder, DecoderScratch, EncoderWeights};
 use endcap_core::format::{Model, Verify};
+use endcap_core::recommend::SEQUENCE_CANDIDATES;
 use endcap_core::topn::TopN;
 use endcap_core::{AlignedBytes, ItemIx};
 
@@ -48,6 +49,7 @@ struct Run<'m> {
     scratch: DecoderScratch,
     history: Vec<ItemIx>,
     scores: Vec<f32>,
+    top: TopN,
     encoding: Duration,
     scoring: Duration,
     checksum: u64,
@@ -61,6 +63,7 @@ impl<'m> Run<'m> {
             scratch: DecoderScratch::default(),
             history: Vec::new(),
             scores: vec![0.0; weights.output.items()],
+            top: TopN::default(),
             encoding: Duration::ZERO,
             scoring: Duration::ZERO,
             checksum: 0,
@@ -77,6 +80,13 @@ impl<'m> Run<'m> {
         self.encoding += begun.elapsed();
         let begun = Instant::now();
         self.weights.output.score_all(user, &mut self.scores);
+        self.top.reset(SEQUENCE_CANDIDATES);
+        for (&score, item) in self.scores.iter().zip(0..) {
+            if self.top.admits(score) {
+                self.top.push(score, item);
+            }
+        }
+        ensure!(self.top.finish().len() == SEQUENCE_CANDIDATES, "the catalogue has too few items");
         self.scoring += begun.elapsed();
         for value in user {
             // FNV-1a's step on words: order counts, and it costs next to nothing beside an encoding.
@@ -86,12 +96,7 @@ impl<'m> Run<'m> {
     }
 
     /// The best items of the last history.
-    fn best(&self) -> Vec<ItemIx> {
-        let mut top = TopN::default();
-        top.reset(N);
-        for (&score, item) in self.scores.iter().zip(0..) {
-            top.push(score, item);
-        }
-        top.finish().iter().map(|&(_, item)| item).collect()
+    fn best(&mut self) -> Vec<ItemIx> {
+        self.top.finish().iter().take(N).map(|&(_, item)| item).collect()
     }
 }

@@ -127,7 +127,7 @@ impl Inference {
                 }
             }
         }
-        // A learned ranker takes a few microseconds here, and a call of an engine outside many times that.
+        // A network so small takes less here than the call of an engine outside.
         let builtin = model.ranker().filter(|_| choice != Choice::Only(Engine::Onnx));
         let (engine, found) = match (builtin, model.ranker_onnx()) {
             (Some((weights, spec)), _) => {

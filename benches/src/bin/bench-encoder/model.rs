@@ -12,42 +12,44 @@ use endcap_core::format::{
 use endcap_core::knn::SessionIndex;
 use endcap_models::encoder::{Weights, onnx};
 
-/// A small shop's encoder, of the width that sequence recommenders are published with.
-const SHAPE: EncoderShape = EncoderShape {
-    items: 10_000,
-    dim: 64,
-    layers: 2,
-    heads: 4,
-    kv_heads: 4,
-    hidden: 176,
-    max_len: 50,
-    rope_theta: 10_000.0,
-    norm_eps: 1e-5,
-};
+/// An encoder of the width that sequence recommenders are published with.
+fn shape(items: usize) -> EncoderShape {
+    EncoderShape {
+        items,
+        dim: 64,
+        layers: 2,
+        heads: 4,
+        kv_heads: 4,
+        hidden: 176,
+        max_len: 50,
+        rope_theta: 10_000.0,
+        norm_eps: 1e-5,
+    }
+}
 
-/// Writes the file into `folder`, and opens it.
-pub(crate) fn write(folder: &Path) -> anyhow::Result<(PathBuf, Model)> {
-    let bytes = bytes()?;
-    let file = folder.join("encoder.wasm");
+/// Writes a file over so many items into `folder`, with the encoder as ONNX too if asked for, and opens it.
+pub(crate) fn write(folder: &Path, items: usize, as_onnx: bool) -> anyhow::Result<(PathBuf, Model)> {
+    let bytes = bytes(&shape(items), as_onnx)?;
+    let file = folder.join(format!("encoder-{items}.wasm"));
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     std::fs::write(&file, &bytes).with_context(|| format!("cannot write {}", file.display()))?;
     Ok((file, Model::open(AlignedBytes::copy_from(&bytes), Verify::Full)?))
 }
 
-fn bytes() -> anyhow::Result<Vec<u8>> {
+fn bytes(shape: &EncoderShape, as_onnx: bool) -> anyhow::Result<Vec<u8>> {
     // Rounded first, so that ONNX computes with the numbers that int8 stores.
-    let weights = Weights::random(&SHAPE, 0).rounded(Precision::Int8);
+    let weights = Weights::random(shape, 0).rounded(Precision::Int8);
     let mut catalogue = CatalogueBuilder::new();
-    for item in 0..SHAPE.items {
+    for item in 0..shape.items {
         catalogue.push(&ItemRecord { id: format!("i{item}"), ..ItemRecord::default() });
     }
     let no_sessions = SessionIndex {
         session_offsets: &[0],
         session_items: &[],
         // A list of one item is closed by a 0 of its own.
-        posting_offsets: &(0..=SHAPE.items as u32).collect::<Vec<_>>(),
-        postings: &vec![0; SHAPE.items],
-        idf: &vec![0.0; SHAPE.items],
+        posting_offsets: &(0..=shape.items as u32).collect::<Vec<_>>(),
+        postings: &vec![0; shape.items],
+        idf: &vec![0.0; shape.items],
     };
     let empty = (&[][..], &[][..]);
     let manifest = Manifest {
@@ -57,16 +59,18 @@ fn bytes() -> anyhow::Result<Vec<u8>> {
         generator: "bench-encoder".into(),
         sections: Vec::new(),
         data: DataSummary::default(),
-        parameters: Parameters { encoder: Some(SHAPE), ..Parameters::default() },
+        parameters: Parameters { encoder: Some(shape.clone()), ..Parameters::default() },
         card: Card::default(),
     };
-    let bodies = [
+    let mut bodies = vec![
         (section::ITEMS, catalogue.finish()),
         (section::SESSIONS, encode_sessions(no_sessions)),
-        (section::TOGETHER, encode_neighbors(&vec![Vec::new(); SHAPE.items])),
+        (section::TOGETHER, encode_neighbors(&vec![Vec::new(); shape.items])),
         (section::RANKINGS, encode_rankings(Rankings { popular: empty, trending: empty, latest: empty })),
         (section::ENCODER_WEIGHTS, weights.section(Precision::Int8)?),
-        (section::ENCODER_ONNX, onnx::write(&weights)?),
     ];
+    if as_onnx {
+        bodies.push((section::ENCODER_ONNX, onnx::write(&weights)?));
+    }
     Ok(write_model(manifest, &bodies)?)
 }

@@ -289,6 +289,16 @@ impl<'a> Catalogue<'a> {
         self.flags[item as usize] & OUT_OF_STOCK != 0
     }
 
+    /// Unit price of `item`, `None` where unknown.
+    pub fn price(&self, item: ItemIx) -> Option<f32> {
+        Some(self.price[item as usize]).filter(|price| !price.is_nan())
+    }
+
+    /// The number of `item`'s category in this catalogue, from 1; 0 where unknown.
+    pub fn category_number(&self, item: ItemIx) -> u16 {
+        self.category_of[item as usize]
+    }
+
     /// Everything about `item`, which must be below [`Self::len`].
     pub fn get(&self, item: ItemIx) -> ItemView<'a> {
         let at = item as usize;
@@ -300,7 +310,7 @@ impl<'a> Catalogue<'a> {
             id: self.ids.get(at),
             name: self.names.get(at),
             category,
-            price: Some(self.price[at]).filter(|price| !price.is_nan()),
+            price: self.price(item),
             out_of_stock: self.out_of_stock(item),
             first_seen: self.first_seen[at],
             last_seen: self.last_seen[at],

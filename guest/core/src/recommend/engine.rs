@@ -173,16 +173,13 @@ impl<'m> Engine<'m> {
         }
     }
 
-    fn eligible(&self, item: ItemIx, wanted: u8, scratch: &Scratch) -> bool {
-        scratch.marks(item) & (EXCLUDED | CANDIDATE) == wanted && !self.catalogue().out_of_stock(item)
-    }
-
     /// Appends the best `n` eligible items of the sources, with their weighed scores.
     fn take_scored(&self, n: usize, wanted: u8, scratch: &mut Scratch, out: &mut Vec<Recommendation>) {
         let mut top = std::mem::take(&mut scratch.top);
         top.reset(n);
+        let catalogue = self.catalogue();
         let offer = |score: f32, item: ItemIx, top: &mut TopN| {
-            if top.admits(score) && score > 0.0 && self.eligible(item, wanted, scratch) {
+            if top.admits(score) && score > 0.0 && eligible(catalogue, item, wanted, scratch) {
                 top.push(score, item);
             }
         };
@@ -253,7 +250,7 @@ impl<'m> Engine<'m> {
     ) {
         let listed = first + request.n.min(MAX_N);
         let wanted = wanted(request);
-        let rankings = self.model.rankings();
+        let (catalogue, rankings) = (self.catalogue(), self.model.rankings());
         let lists: &[(Source, RankedList<'_>)] = match request.strategy {
             Strategy::Trending => {
                 &[(Source::Trending, rankings.trending), (Source::Popular, rankings.popular)]
@@ -271,7 +268,7 @@ impl<'m> Engine<'m> {
                 if out.len() >= listed {
                     break;
                 }
-                if self.eligible(item, wanted, scratch) {
+                if eligible(catalogue, item, wanted, scratch) {
                     let score = ceiling * value;
                     out.push(Recommendation { item, score, source, because: None, probability: None });
                     scratch.mark(item, EXCLUDED);
@@ -281,7 +278,7 @@ impl<'m> Engine<'m> {
         let Some(candidates) = request.candidates else { return };
         // Item numbers rise with falling popularity: the rest of a reranked list is in that order.
         let mut rest: Vec<ItemIx> =
-            candidates.iter().copied().filter(|&i| self.eligible(i, wanted, scratch)).collect();
+            candidates.iter().copied().filter(|&i| eligible(catalogue, i, wanted, scratch)).collect();
         rest.sort_unstable();
         rest.dedup();
         rest.truncate(listed.saturating_sub(out.len()));
@@ -305,6 +302,10 @@ const FALLBACK_WEIGHT: f32 = 1e-3;
 /// How many items of `history`, the newest of the request's, are of earlier visits.
 fn earlier(request: &Request<'_>, history: &[ItemIx]) -> usize {
     request.earlier.saturating_sub(request.history.len() - history.len()).min(history.len())
+}
+
+fn eligible(catalogue: Catalogue<'_>, item: ItemIx, wanted: u8, scratch: &Scratch) -> bool {
+    scratch.marks(item) & (EXCLUDED | CANDIDATE) == wanted && !catalogue.out_of_stock(item)
 }
 
 /// The marks that an item must have.

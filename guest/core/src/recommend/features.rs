@@ -4,7 +4,7 @@
 //! release appends. Nothing is missing: where the catalogue does not know, the value is stated below.
 
 use crate::ItemIx;
-use crate::format::{Catalogue, ItemView};
+use crate::format::Catalogue;
 
 use super::Scratch;
 
@@ -53,6 +53,8 @@ pub enum Feature {
     TogetherScore,
 }
 
+/// The number of no category.
+const UNKNOWN: u16 = 0;
 /// Above this a price ratio says nothing more.
 const MAX_PRICE_RATIO: f32 = 100.0;
 
@@ -114,25 +116,28 @@ impl Feature {
 /// What the rows of one request share.
 struct Shopper<'a> {
     history: &'a [ItemIx],
-    catalogue: Catalogue<'a>,
-    newest_category: &'a str,
+    /// Numbers of the categories of the history's items, in its order.
+    categories: [u16; super::MAX_HISTORY],
     /// `None` where no price of the history is known.
     mean_price: Option<f32>,
 }
 
 impl<'a> Shopper<'a> {
     fn new(catalogue: Catalogue<'a>, history: &'a [ItemIx]) -> Self {
-        let newest_category = history.last().map_or("", |&item| catalogue.get(item).category);
+        let mut categories = [0; super::MAX_HISTORY];
+        for (category, &item) in categories.iter_mut().zip(history) {
+            *category = catalogue.category_number(item);
+        }
         let (sum, count) = history
             .iter()
-            .filter_map(|&item| catalogue.get(item).price)
+            .filter_map(|&item| catalogue.price(item))
             .fold((0.0_f32, 0.0_f32), |(sum, count), price| (sum + price, count + 1.0));
         let mean_price = (sum > 0.0).then(|| sum / count);
-        Self { history, catalogue, newest_category, mean_price }
+        Self { history, categories, mean_price }
     }
 
-    fn price_ratio(&self, item: &ItemView<'_>) -> f32 {
-        match (item.price, self.mean_price) {
+    fn price_ratio(&self, price: Option<f32>) -> f32 {
+        match (price, self.mean_price) {
             (Some(price), Some(mean)) if price < mean * MAX_PRICE_RATIO => price / mean,
             (Some(_), Some(_)) => MAX_PRICE_RATIO,
             _ => 1.0,
@@ -145,12 +150,22 @@ impl<'a> Shopper<'a> {
         age.map_or(0.0, |age| 1.0 / (1.0 + age as f32))
     }
 
-    fn category_share(&self, item: &ItemView<'_>) -> f32 {
-        if item.category.is_empty() || self.history.is_empty() {
+    /// Share of the history that is of this category; none is of an unknown one.
+    fn category_share(&self, category: u16) -> f32 {
+        let known = self.categories();
+        if category == UNKNOWN || known.is_empty() {
             return 0.0;
         }
-        let same = |other: &&ItemIx| self.catalogue.get(**other).category == item.category;
-        self.history.iter().filter(same).count() as f32 / self.history.len() as f32
+        known.iter().filter(|&&other| other == category).count() as f32 / known.len() as f32
+    }
+
+    /// Whether the newest item of the history is of this category, if that is known.
+    fn same_category(&self, category: u16) -> bool {
+        category != UNKNOWN && self.categories().last() == Some(&category)
+    }
+
+    fn categories(&self) -> &[u16] {
+        &self.categories[..self.history.len()]
     }
 }
 
@@ -167,7 +182,7 @@ pub(super) fn write(
     let shopper = Shopper::new(catalogue, history);
     let scales = scratch.scales;
     for (place, found) in scratch.shortlist.iter().enumerate() {
-        let item = catalogue.get(found.item);
+        let (price, category) = (catalogue.price(found.item), catalogue.category_number(found.item));
         let flag = |yes: bool| f32::from(u8::from(yes));
         rows.extend(columns.iter().map(|column| match column {
             Feature::Session => scales.session.share(scratch.session.get(found.item)),
@@ -176,12 +191,10 @@ pub(super) fn write(
             Feature::Blended => found.score,
             Feature::Place => place as f32 / 100.0,
             Feature::PopularityRank => found.item as f32 / catalogue.len() as f32,
-            Feature::LogPrice => item.price.map_or(0.0, f32::ln_1p),
-            Feature::PriceRatio => shopper.price_ratio(&item),
-            Feature::SameCategory => {
-                flag(!item.category.is_empty() && item.category == shopper.newest_category)
-            }
-            Feature::CategoryShare => shopper.category_share(&item),
+            Feature::LogPrice => price.map_or(0.0, f32::ln_1p),
+            Feature::PriceRatio => shopper.price_ratio(price),
+            Feature::SameCategory => flag(shopper.same_category(category)),
+            Feature::CategoryShare => shopper.category_share(category),
             Feature::InHistory => flag(history.contains(&found.item)),
             Feature::HistoryLength => history.len() as f32 / super::MAX_HISTORY as f32,
             Feature::Linear => scales.linear.share(scratch.linear.get(found.item)),
