@@ -135,7 +135,7 @@ pub fn fit(log: &Log, recipe: &Recipe, heard: &mut dyn FnMut(FitStep<'_>)) -> Re
             options.card.metrics.insert("held_out_ndcg@10".to_owned(), found.ndcg10[1]);
             chosen = Some(found);
             if recipe.rank {
-                let trial = learn_ranker(&model, &held.cases, &mut |done, total| {
+                let trial = learn_ranker(&model, held, &mut |done, total| {
                     heard(FitStep::Ranking { done, total });
                 });
                 heard(FitStep::Ranked(&trial));
@@ -184,7 +184,7 @@ fn learn_before(
     encoder: &EncoderRecipe,
     heard: &mut dyn FnMut(FitStep<'_>),
 ) -> Result<Learned, EvaluateError> {
-    let HeldOut { before, cases } = held.map_err(|&questions| {
+    let HeldOut { before, cases, .. } = held.map_err(|&questions| {
         let sequences = log.sessions.iter().filter(|session| session.clicks.len() > 1).count();
         learn::LearnError::TooFew { sequences, questions }
     })?;

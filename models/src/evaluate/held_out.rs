@@ -12,6 +12,9 @@ pub struct HeldOut {
     pub before: Log,
     /// Questions, none with an empty history.
     pub cases: Vec<Case>,
+    /// More questions about the same visits, at other places in them, for what learns from questions: each with how many of
+    /// `cases` are about earlier visits.
+    pub lessons: Vec<(usize, Case)>,
 }
 
 /// Share of the sessions before those that are asked about.
@@ -20,6 +23,8 @@ pub(crate) const ASKED_FROM: f64 = 0.9;
 pub const LEAST_CASES: usize = 300;
 /// Beyond these a search takes longer and finds the same.
 const MOST_CASES: usize = 3_000;
+/// Places in a visit that are asked about, the first of them in [`HeldOut::cases`].
+const PLACES: usize = 4;
 /// Newest events that are trained on for the search: more only take memory, as weights are not many.
 const MOST_EVENTS: u64 = 5_000_000;
 /// Items of a history that anything looks at.
@@ -32,15 +37,19 @@ impl HeldOut {
     /// Where that is too little to choose by: how many questions there are, of [`LEAST_CASES`].
     pub fn of(log: &Log) -> Result<Self, usize> {
         let cut = (log.sessions.len() as f64 * ASKED_FROM) as usize;
-        let mut cases = cases(log, cut);
+        let (visits, mut cases): (Vec<usize>, Vec<Case>) = cases(log, cut, 0).into_iter().unzip();
         if cases.len() < LEAST_CASES {
             return Err(cases.len());
         }
+        let more = (1..PLACES).flat_map(|place| self::cases(log, cut, place));
+        let mut lessons: Vec<(usize, Case)> =
+            more.map(|(visit, case)| (visits.partition_point(|&other| other < visit), case)).collect();
         let (before, renumbered) = before(log, cut).in_order();
-        for item in cases.iter_mut().flat_map(|case| case.history.iter_mut().chain(&mut case.targets)) {
+        let all = cases.iter_mut().chain(lessons.iter_mut().map(|(_, case)| case));
+        for item in all.flat_map(|case| case.history.iter_mut().chain(&mut case.targets)) {
             *item = renumbered[*item as usize];
         }
-        Ok(Self { before, cases })
+        Ok(Self { before, cases, lessons })
     }
 }
 
@@ -59,16 +68,17 @@ fn before(log: &Log, cut: usize) -> Log {
     })
 }
 
-/// Questions about every session from number `cut` on, evenly thinned to [`MOST_CASES`].
-fn cases(log: &Log, cut: usize) -> Vec<Case> {
-    let cases = questions(log, |number| number >= cut);
+/// Questions about every session from number `cut` on, at this place of it, with its number; evenly thinned to [`MOST_CASES`].
+fn cases(log: &Log, cut: usize, place: usize) -> Vec<(usize, Case)> {
+    let cases = questions(log, place, |number| number >= cut);
     let step = cases.len().div_ceil(MOST_CASES).max(1);
     cases.into_iter().step_by(step).collect()
 }
 
 /// Of every session that is `asked` about: what comes next in its middle (the rest, where it has no order), and, of a user with
-/// earlier sessions, what it holds at all.
-pub(crate) fn questions(log: &Log, asked: impl Fn(usize) -> bool) -> Vec<Case> {
+/// earlier sessions, what it holds at all; with the number of the session. Beyond the first `place`, only the middle is asked
+/// about, elsewhere, and sessions with so many places.
+pub(crate) fn questions(log: &Log, place: usize, asked: impl Fn(usize) -> bool) -> Vec<(usize, Case)> {
     let mut histories: std::collections::HashMap<u32, Vec<ItemIx>> = std::collections::HashMap::new();
     let mut cases = Vec::new();
     for (number, session) in log.sessions.iter().enumerate() {
@@ -81,17 +91,19 @@ pub(crate) fn questions(log: &Log, asked: impl Fn(usize) -> bool) -> Vec<Case> {
             items.sort_by_key(|&item| (item ^ number as u32).wrapping_mul(0x9E37_79B1));
         }
         if asked(number) {
-            if let Some(earlier) = session.user.and_then(|user| histories.get(&user)) {
+            let known = session.user.filter(|_| place == 0).and_then(|user| histories.get(&user));
+            if let Some(earlier) = known {
                 let history = earlier[earlier.len().saturating_sub(MAX_HISTORY)..].to_vec();
                 let (last_basket, earlier) = (history.len(), history.len());
-                cases.push(Case { last_basket, earlier, history, targets: session.distinct() });
+                cases.push((number, Case { last_basket, earlier, history, targets: session.distinct() }));
             }
-            if items.len() > 1 {
+            let places = items.len().saturating_sub(1);
+            if places > place {
                 // Spread over the lengths without a source of chance: the same log, the same questions.
-                let at = 1 + number % (items.len() - 1);
+                let at = 1 + (number + place * places.div_ceil(PLACES)) % places;
                 let history = items[at.saturating_sub(MAX_HISTORY)..at].to_vec();
                 let targets = if unordered { items[at..].to_vec() } else { vec![items[at]] };
-                cases.push(Case { last_basket: history.len(), earlier: 0, history, targets });
+                cases.push((number, Case { last_basket: history.len(), earlier: 0, history, targets }));
             }
         }
         if let Some(user) = session.user {

@@ -32,7 +32,7 @@ pub fn keep_back(log: &Log) -> Option<KeptBack> {
         share /= 2.0;
     }
     let kept = |number: usize| number >= newest && places[number - newest] < share;
-    let mut questions = questions(log, kept);
+    let mut questions: Vec<Case> = questions(log, 0, kept).into_iter().map(|(_, case)| case).collect();
     questions.truncate(MAX_QUESTIONS);
     if questions.len() < LEAST_QUESTIONS {
         return None;

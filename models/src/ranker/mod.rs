@@ -18,7 +18,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
-use crate::evaluate::{Case, LEAST_CASES, Proposals, ndcg_of_hits};
+use crate::evaluate::{Case, HeldOut, LEAST_CASES, Proposals, ndcg_of_hits};
 use candidates::{Shortlist, shortlists};
 use network::{Network, Optimizer, Row};
 pub use sections::LearnedRanker;
@@ -73,21 +73,28 @@ pub struct KindFigures {
     pub kept: bool,
 }
 
-/// Learns a ranker for `model`, which has not learned from `cases`, with the weights that it is served with. `heard` is told
-/// how many of how many passes are done.
-pub fn learn_ranker(model: &Model, cases: &[Case], heard: &mut dyn FnMut(usize, usize)) -> RankerTrial {
-    let proposals = Proposals::of(model, cases);
-    let lists = shortlists(model, cases, &Feature::ALL, proposals.as_ref());
+/// Learns a ranker for `model`, which has not learned from the visits that are `held` out, with the weights that it is served
+/// with. `heard` is told how many of how many passes are done.
+pub fn learn_ranker(model: &Model, held: &HeldOut, heard: &mut dyn FnMut(usize, usize)) -> RankerTrial {
+    let cases = &held.cases[..];
+    let lists_of = |cases: &[Case]| {
+        let proposals = Proposals::of(model, cases);
+        shortlists(model, cases, &Feature::ALL, proposals.as_ref())
+    };
+    let lists = lists_of(cases);
+    let (places, lessons): (Vec<usize>, Vec<Case>) = held.lessons.iter().cloned().unzip();
+    let lessons = lists_of(&lessons);
     let (mut done, total) = (0, (FOLDS + 1) * PASSES);
     let mut pass = || {
         done += 1;
         heard(done, total);
     };
-    let fold = |at: usize| at * FOLDS / lists.len().max(1);
+    let fold = |at: usize| (at * FOLDS / lists.len().max(1)).min(FOLDS - 1);
     let mut unseen = Vec::with_capacity(lists.len());
     for held in 0..FOLDS {
+        let numbered = (0..).zip(&lists).chain(places.iter().copied().zip(&lessons));
         let others: Vec<&Shortlist> =
-            (0..).zip(&lists).filter(|(at, _)| fold(*at) != held).map(|(_, list)| list).collect();
+            numbered.filter(|(at, _)| fold(*at) != held).map(|(_, list)| list).collect();
         let network = learn(&others, &mut pass);
         let held = (0..).zip(&lists).filter(|(at, _)| fold(*at) == held);
         unseen.extend(held.map(|(_, list)| network.scores(&list.features)));
@@ -120,7 +127,7 @@ pub fn learn_ranker(model: &Model, cases: &[Case], heard: &mut dyn FnMut(usize, 
         [false, false] => None,
     };
     let ranker = scope.map(|scope| {
-        let mut network = learn(&lists.iter().collect::<Vec<_>>(), &mut pass);
+        let mut network = learn(&lists.iter().chain(&lessons).collect::<Vec<_>>(), &mut pass);
         // By what was answered unseen, in the kinds that it is kept for: what was learned by heart looks too sure.
         let told = (cases.iter().zip(&lists).zip(&unseen))
             .filter(|((case, _), _)| kept(kind_of(case)))
