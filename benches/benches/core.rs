@@ -19,7 +19,7 @@ use endcap_benches::traffic::{Draw, N, Visitor};
 use endcap_core::AlignedBytes;
 use endcap_core::ItemIx;
 use endcap_core::format::{Model, RankerWeights, Verify};
-use endcap_core::inference::{HIDDEN, Ranker, RankerInput, RankerOutput, RankerScope, RankerSpec};
+use endcap_core::inference::{HIDDEN, Ranker, RankerScope, RankerSpec};
 use endcap_core::recommend::{Engine, Feature, Recommendation, Request, Scratch, Strategy};
 use endcap_core::topn::TopN;
 
@@ -158,14 +158,7 @@ fn ranking(criterion: &mut Criterion, prepared: &[(String, Prepared)]) -> anyhow
     let (direct, out) = (weights(phi), weights(HIDDEN));
     let weights =
         RankerWeights { hidden: &hidden, hidden_bias: &hidden_bias, direct: &direct, out: &out, bias: 0.0 };
-    let columns = Feature::ALL.iter().map(|feature| feature.as_str().to_owned()).collect();
-    let spec = RankerSpec {
-        inputs: vec![RankerInput::Features { name: "features".to_owned(), columns }],
-        output: RankerOutput { index: 0, name: "log_odds".to_owned(), columns: 1, column: 0 },
-        independent_rows: true,
-        log_odds: true,
-        scope: RankerScope::All,
-    };
+    let spec = RankerSpec::of_network(&Feature::ALL, RankerScope::All);
     let mut group = criterion.benchmark_group("rank");
     for (name, prepared) in prepared.iter().filter(|(name, _)| name.ends_with(Setting::Large.as_str())) {
         let mut shop = Shop::new(prepared);

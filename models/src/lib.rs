@@ -23,6 +23,7 @@ pub mod report;
 pub mod simulate;
 pub mod train;
 
+mod adamw;
 mod onnx;
 mod staging;
 

@@ -2,8 +2,8 @@
 //!
 //! `encoder-loop MODEL ITEMS RUNS`: a model file with an encoder; how many items a history has; how many histories are
 //! timed, after a tenth as many untimed. Prints one line: nanoseconds for a user vector, nanoseconds for the scores of
-//! all items and the choice of those that serving takes, a checksum over the bits of every user vector, the same on every engine, and the best items of the
-//! last history with commas between.
+//! all items and the choice of those that serving takes, a checksum over the bits of every user vector, the same on
+//! every engine, and the best items of the last history with commas between.
 
 use std::time::{Duration, Instant};
 

@@ -128,14 +128,13 @@ impl Inference {
             }
         }
         // A network so small takes less here than the call of an engine outside.
-        let builtin = model.ranker().filter(|_| choice != Choice::Only(Engine::Onnx));
-        let (engine, found) = match (builtin, model.ranker_onnx()) {
-            (Some((weights, spec)), _) => {
-                let ranker = Ranker::builtin(weights, spec.clone()).map_err(InferenceError::from);
-                (Engine::Builtin, ranker)
-            }
-            (None, Some(bytes)) => (Engine::Onnx, ranker(model, bytes, &mut runtime)),
+        let (engine, found) = match (model.ranker(), model.ranker_onnx()) {
             (None, None) => return loaded,
+            (Some((weights, spec)), _) if choice != Choice::Only(Engine::Onnx) => {
+                (Engine::Builtin, Ranker::builtin(weights, spec.clone()).map_err(InferenceError::from))
+            }
+            (_, Some(bytes)) => (Engine::Onnx, ranker(model, bytes, &mut runtime)),
+            (Some(_), None) => (Engine::Onnx, Err(InferenceError::Absent { what: "ranker as onnx" })),
         };
         loaded.expected.push(Part::Ranker);
         match found.and_then(tried) {

@@ -35,10 +35,11 @@ const ROUNDS: usize = 3;
 /// Items of the lists that are compared.
 const LIST: usize = 10;
 
-/// Searches weights for `options.parameters` on what is `held` out: apart for the beginning of a visit, of which nothing is known
-/// yet, and for its middle, where there are questions enough of both. `encoder` was learned without what is held out, and is none of
-/// the sections yet. `heard` is told how many of how many settings are tried, at most. The model that was asked comes back with the best of them.
-/// `None` where what is left is too small to train on: the weights then stay what they are.
+/// Searches weights for `options.parameters` on what is `held` out: apart for the beginning of a visit, of which nothing
+/// is known yet, and for its middle, where there are questions enough of both. `encoder` was learned without what is held
+/// out, and is none of the sections yet. `heard` is told how many of how many settings are tried, at most. The model that
+/// was asked comes back with the best of them. `None` where what is left is too small to train on: the weights then stay
+/// what they are.
 ///
 /// # Errors
 /// Where the sources cannot be trained.
@@ -58,8 +59,7 @@ pub fn tune_blend(
     }
     let mut model = trained.open()?;
     let groups = settings(&options.parameters, encoder.is_some());
-    let begins = |case: &&Case| case.earlier == case.history.len();
-    let (opening, within): (Vec<&Case>, Vec<&Case>) = held.cases.iter().partition(begins);
+    let (opening, within): (Vec<&Case>, Vec<&Case>) = held.cases.iter().partition(|case| case.begins_visit());
     let apart = opening.len() >= LEAST_CASES && within.len() >= LEAST_CASES;
     let parts = if apart { vec![within, opening] } else { vec![held.cases.iter().collect()] };
     let most = parts.len() * (1 + ROUNDS * groups.iter().map(Vec::len).sum::<usize>());

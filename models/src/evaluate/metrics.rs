@@ -167,9 +167,9 @@ impl Metrics {
     pub fn calibrate(&mut self, case: &Case, told: impl Iterator<Item = (ItemIx, f32)>) {
         let targets = case.distinct_targets();
         for (item, probability) in told {
-            let bin = -f64::from(probability).log2();
-            // NaN and what is negative is none; a cast keeps to the numbers that there are.
-            let told = &mut self.told[(bin as usize).min(BINS - 1)];
+            // How often 1 is halved; for a probability of 0 the cast gives the largest number there is.
+            let halvings = -f64::from(probability).log2();
+            let told = &mut self.told[(halvings as usize).min(BINS - 1)];
             told.items += 1;
             told.probability += f64::from(probability);
             told.came += usize::from(targets.binary_search(&item).is_ok());
@@ -236,15 +236,24 @@ impl Metrics {
     }
 }
 
+/// Means of two figures of the same cases, of which there is one at least, and the standard error of their difference.
+pub(crate) fn paired(one: &[f64], other: &[f64]) -> ([f64; 2], f64) {
+    let count = one.len() as f64;
+    let means = [one, other].map(|figures| figures.iter().sum::<f64>() / count);
+    let gain = means[1] - means[0];
+    let squares = one.iter().zip(other).map(|(one, other)| (other - one - gain).powi(2));
+    let variance = squares.sum::<f64>() / (count - 1.0).max(1.0);
+    (means, (variance / count).sqrt())
+}
+
 /// NDCG of the first `k` of a list; `targets` rise, each once.
 pub(crate) fn ndcg(list: &[ItemIx], targets: &[ItemIx], k: usize) -> f64 {
-    let hits: Vec<bool> = list.iter().take(k).map(|item| targets.binary_search(item).is_ok()).collect();
-    ndcg_of_hits(&hits, targets.len(), k)
+    ndcg_of_hits(list.iter().map(|item| targets.binary_search(item).is_ok()), targets.len(), k)
 }
 
 /// NDCG of the first `k` of a list, by whether each of its items is one of so many targets.
-pub(crate) fn ndcg_of_hits(hits: &[bool], targets: usize, k: usize) -> f64 {
-    let gain: f64 = (0..k).zip(hits).filter(|(_, hit)| **hit).map(|(rank, _)| discount(rank)).sum();
+pub(crate) fn ndcg_of_hits(hits: impl IntoIterator<Item = bool>, targets: usize, k: usize) -> f64 {
+    let gain: f64 = (0..k).zip(hits).filter(|(_, hit)| *hit).map(|(rank, _)| discount(rank)).sum();
     let ideal: f64 = (0..targets.min(k)).map(discount).sum();
     if ideal > 0.0 { gain / ideal } else { 0.0 }
 }

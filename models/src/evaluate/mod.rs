@@ -27,8 +27,8 @@ pub use held_out::{HeldOut, LEAST_CASES};
 pub use linear::EASE_LAMBDA;
 #[cfg(feature = "encoder")]
 pub(crate) use metrics::ndcg;
-pub(crate) use metrics::ndcg_of_hits;
 pub use metrics::{CUTOFFS, Calibration, Figures, LONGEST, Metrics};
+pub(crate) use metrics::{ndcg_of_hits, paired};
 #[cfg(feature = "page")]
 pub use page::{PageError, page};
 pub(crate) use parallel::on_all_cores;
@@ -38,5 +38,5 @@ pub use report::{PassFigures, Report, SplitReport};
 pub(crate) use run::personal_ndcg10;
 pub use run::{Baselines, Row, evaluate};
 pub use segment::Segment;
-pub(crate) use sequence::{Proposals, Sequence};
+pub(crate) use sequence::Sequence;
 pub use tune::{Tuned, tune_knn};

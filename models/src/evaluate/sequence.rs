@@ -20,7 +20,7 @@ pub(crate) struct Proposals(Vec<Vec<(f32, ItemIx)>>);
 
 impl Proposals {
     /// Asks the encoder of `model`, if it has one, on all cores.
-    pub(crate) fn of(model: &Model, cases: &[Case]) -> Option<Self> {
+    pub(super) fn of(model: &Model, cases: &[Case]) -> Option<Self> {
         model.encoder()?;
         let lists = on_all_cores(cases, |_, cases| {
             let mut sequence = Sequence::new(model, None);

@@ -7,7 +7,7 @@ use endcap_core::format::{Model, Question};
 use serde::Serialize;
 
 use super::drift;
-use crate::evaluate::{Case, personal_ndcg10};
+use crate::evaluate::{Case, paired, personal_ndcg10};
 
 /// Standard errors within which a difference is chance: one side of 95 %.
 const CHANCE: f64 = 1.645;
@@ -57,19 +57,8 @@ pub fn compare(old: &Model, new: &Model) -> Option<Comparison> {
         (true, true) => return None,
     };
     let answers = [old, new].map(|model| personal_ndcg10(model, &translated(owner, model)));
-    let count = answers[0].len() as f64;
-    let ndcg10 = answers.each_ref().map(|answers| answers.iter().sum::<f64>() / count);
-    let mean = ndcg10[1] - ndcg10[0];
-    let differences = answers[0].iter().zip(&answers[1]).map(|(old, new)| new - old - mean);
-    let variance =
-        differences.map(|difference| difference * difference).sum::<f64>() / (count - 1.0).max(1.0);
-    Some(Comparison {
-        questions: answers[0].len(),
-        asked,
-        ndcg10,
-        error: (variance / count).sqrt(),
-        drift: drift(old, new),
-    })
+    let (ndcg10, error) = paired(&answers[0], &answers[1]);
+    Some(Comparison { questions: answers[0].len(), asked, ndcg10, error, drift: drift(old, new) })
 }
 
 /// Mean NDCG@10 of the personal list on the model's own questions; `None` where it brings none.

@@ -4,12 +4,12 @@ use endcap_core::ItemIx;
 use endcap_core::format::Model;
 use endcap_core::recommend::{Engine, Feature, Request, Scratch};
 
-use crate::evaluate::{Case, Proposals, Sequence, on_all_cores};
+use crate::evaluate::{Case, Sequence, on_all_cores};
 
 /// A shortlist, best first by the blend.
 #[derive(Debug, Clone)]
 pub(super) struct Shortlist {
-    /// A row for each item.
+    /// A row of every feature for each item.
     pub(super) features: Vec<f32>,
     /// Whether each came.
     pub(super) came: Vec<bool>,
@@ -18,26 +18,21 @@ pub(super) struct Shortlist {
 }
 
 /// The shortlists of `cases`, in their order, where items may come again.
-pub(super) fn shortlists(
-    model: &Model,
-    cases: &[Case],
-    columns: &[Feature],
-    proposals: Option<&Proposals>,
-) -> Vec<Shortlist> {
-    let lists = on_all_cores(cases, |first, cases| {
+pub(super) fn shortlists(model: &Model, cases: &[Case]) -> Vec<Shortlist> {
+    let lists = on_all_cores(cases, |_, cases| {
         let engine = Engine::new(model);
         let mut scratch = Scratch::default();
-        let mut sequence = Sequence::new(model, proposals);
-        let mut shortlist = |at: usize, case: &Case| {
+        let mut sequence = Sequence::new(model, None);
+        let shortlist = |case: &Case| {
             let request = Request {
                 history: &case.history,
                 earlier: case.earlier,
-                sequence: sequence.as_mut().and_then(|sequence| sequence.logits(at, &case.history)),
+                sequence: sequence.as_mut().and_then(|sequence| sequence.logits(0, &case.history)),
                 repeat: true,
                 ..Request::default()
             };
             engine.gather(&request, &mut scratch);
-            engine.shortlist(&request, columns, &mut scratch);
+            engine.shortlist(&request, &Feature::ALL, &mut scratch);
             let targets = case.distinct_targets();
             let came = |item: ItemIx| targets.binary_search(&item).is_ok();
             Shortlist {
@@ -46,7 +41,7 @@ pub(super) fn shortlists(
                 targets: targets.len(),
             }
         };
-        (first..).zip(cases).map(|(at, case)| shortlist(at, case)).collect::<Vec<_>>()
+        cases.iter().map(shortlist).collect::<Vec<_>>()
     });
     lists.into_iter().flatten().collect()
 }

@@ -18,7 +18,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
-use crate::evaluate::{Case, HeldOut, LEAST_CASES, Proposals, ndcg_of_hits};
+use crate::evaluate::{Case, HeldOut, LEAST_CASES, ndcg_of_hits, paired};
 use candidates::{Shortlist, shortlists};
 use network::{Network, Optimizer, Row};
 pub use sections::LearnedRanker;
@@ -77,13 +77,9 @@ pub struct KindFigures {
 /// with. `heard` is told how many of how many passes are done.
 pub fn learn_ranker(model: &Model, held: &HeldOut, heard: &mut dyn FnMut(usize, usize)) -> RankerTrial {
     let cases = &held.cases[..];
-    let lists_of = |cases: &[Case]| {
-        let proposals = Proposals::of(model, cases);
-        shortlists(model, cases, &Feature::ALL, proposals.as_ref())
-    };
-    let lists = lists_of(cases);
+    let lists = shortlists(model, cases);
     let (places, lessons): (Vec<usize>, Vec<Case>) = held.lessons.iter().cloned().unzip();
-    let lessons = lists_of(&lessons);
+    let lessons = shortlists(model, &lessons);
     let (mut done, total) = (0, (FOLDS + 1) * PASSES);
     let mut pass = || {
         done += 1;
@@ -99,12 +95,10 @@ pub fn learn_ranker(model: &Model, held: &HeldOut, heard: &mut dyn FnMut(usize, 
         let held = (0..).zip(&lists).filter(|(at, _)| fold(*at) == held);
         unseen.extend(held.map(|(_, list)| network.scores(&list.features)));
     }
-    let blended: Vec<f64> = lists.iter().map(|list| ndcg_of_hits(&list.came, list.targets, LIST)).collect();
+    let blended: Vec<f64> =
+        lists.iter().map(|list| ndcg_of_hits(list.came.iter().copied(), list.targets, LIST)).collect();
     let ranked: Vec<f64> = lists.iter().zip(&unseen).map(|(list, scores)| list.ndcg(scores)).collect();
-    let kind_of = |case: &Case| match case.earlier == case.history.len() {
-        true => RankerScope::Opening,
-        false => RankerScope::Within,
-    };
+    let kind_of = |case: &Case| if case.begins_visit() { RankerScope::Opening } else { RankerScope::Within };
     let kinds: Vec<KindFigures> = [RankerScope::Opening, RankerScope::Within]
         .into_iter()
         .filter_map(|kind| {
@@ -146,11 +140,8 @@ impl KindFigures {
         if cases == 0 {
             return None;
         }
-        let mean = |figures: &[f64]| figures.iter().sum::<f64>() / cases as f64;
-        let ndcg10 = [mean(blended), mean(ranked)];
+        let (ndcg10, error) = paired(blended, ranked);
         let gain = ndcg10[1] - ndcg10[0];
-        let squares = blended.iter().zip(ranked).map(|(blended, ranked)| (ranked - blended - gain).powi(2));
-        let error = (squares.sum::<f64>() / cases as f64 / cases as f64).sqrt();
         Some(Self { kind, cases, ndcg10, error, kept: cases >= LEAST_CASES && gain > CHANCE * error })
     }
 }
@@ -160,8 +151,7 @@ impl Shortlist {
     fn ndcg(&self, scores: &[f32]) -> f64 {
         let mut order: Vec<usize> = (0..scores.len()).collect();
         order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-        let came: Vec<bool> = order.into_iter().map(|at| self.came[at]).collect();
-        ndcg_of_hits(&came, self.targets, LIST)
+        ndcg_of_hits(order.into_iter().map(|at| self.came[at]), self.targets, LIST)
     }
 
     /// Adds the slope of half the cross-entropy between the items that came and the softmax of the scores, and half the sum

@@ -4,6 +4,8 @@ use endcap_core::format::RankerWeights;
 use endcap_core::inference::HIDDEN;
 use rand::RngExt;
 
+use crate::adamw::Update;
+
 /// Weights, or anything else that has a number for each.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Network {
@@ -121,17 +123,16 @@ impl Network {
     }
 }
 
-/// AdamW (Loshchilov and Hutter, ICLR 2019).
+/// AdamW over all weights.
 #[derive(Debug)]
 pub(super) struct Optimizer {
     mean: Network,
     square: Network,
-    steps: i32,
+    steps: u64,
 }
 
-const BETA1: f32 = 0.9;
+/// Decay of the running mean of squares.
 const BETA2: f32 = 0.99;
-const EPSILON: f32 = 1e-8;
 
 impl Optimizer {
     pub(super) fn new(columns: usize) -> Self {
@@ -139,24 +140,19 @@ impl Optimizer {
     }
 
     /// Steps done.
-    pub(super) fn steps(&self) -> i32 {
+    pub(super) fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Moves `network` against `slope` by steps of `rate`.
+    /// Moves `network` against `slope` by steps of `rate`; `decay` is a share of that.
     pub(super) fn step(&mut self, network: &mut Network, slope: &Network, rate: f32, decay: f32) {
         self.steps += 1;
-        let (bias1, bias2) = (1.0 - BETA1.powi(self.steps), 1.0 - BETA2.powi(self.steps));
+        let update = Update { decay: rate * decay, ..Update::new(rate, BETA2, self.steps) };
         let means = self.mean.parts_mut().into_iter().zip(self.square.parts_mut());
         for ((weights, slope), (mean, square)) in
             network.parts_mut().into_iter().zip(slope.parts()).zip(means)
         {
-            for (((weight, slope), mean), square) in weights.iter_mut().zip(slope).zip(mean).zip(square) {
-                *mean = BETA1 * *mean + (1.0 - BETA1) * slope;
-                *square = BETA2 * *square + (1.0 - BETA2) * slope * slope;
-                let step = *mean / bias1 / ((*square / bias2).sqrt() + EPSILON);
-                *weight -= rate * (step + decay * *weight);
-            }
+            update.apply(weights, slope, mean, square);
         }
     }
 }

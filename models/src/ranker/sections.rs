@@ -1,14 +1,14 @@
 //! A learned ranker as sections of a model.
 
 use endcap_core::format::{encode_ranker, section};
-use endcap_core::inference::{HIDDEN, RankerInput, RankerOutput, RankerScope, RankerSpec};
+use endcap_core::inference::{HIDDEN, RankerScope, RankerSpec};
 use endcap_core::recommend::Feature;
 
 use super::network::Network;
 use crate::onnx::{Attribute, Element, GraphBuilder, Size};
 use crate::train::Trained;
 
-/// Names in the graph.
+/// Names in the graph, as [`RankerSpec::of_network`] has them.
 const FEATURES: &str = "features";
 const LOG_ODDS: &str = "log_odds";
 
@@ -23,14 +23,7 @@ pub struct LearnedRanker {
 impl LearnedRanker {
     /// What it takes and gives.
     pub fn spec(&self) -> RankerSpec {
-        let columns = Feature::ALL.iter().map(|feature| feature.as_str().to_owned()).collect();
-        RankerSpec {
-            inputs: vec![RankerInput::Features { name: FEATURES.to_owned(), columns }],
-            output: RankerOutput { index: 0, name: LOG_ODDS.to_owned(), columns: 1, column: 0 },
-            independent_rows: true,
-            log_odds: true,
-            scope: self.scope,
-        }
+        RankerSpec::of_network(&Feature::ALL, self.scope)
     }
 
     /// The body of the section for the built-in executor.

@@ -223,22 +223,15 @@ impl LogBuilder {
             }
         }
         sessions.sort_by_key(Session::end);
-        let mut ids: Vec<(String, u32)> = self.items.numbers.into_iter().collect();
         let mut log = Log { sessions, users, ..Log::default() };
-        log.items.resize(ids.len(), ItemRecord::default());
-        let weights = log.weights();
-        ids.sort_unstable_by(|(a_id, a), (b_id, b)| {
-            weights[*b as usize].total_cmp(&weights[*a as usize]).then_with(|| a_id.cmp(b_id))
-        });
-        let mut renumbered = vec![0; ids.len()];
-        for (new, (_, old)) in ids.iter().enumerate() {
-            renumbered[*old as usize] = new as ItemIx;
+        log.items.resize(self.items.numbers.len(), ItemRecord::default());
+        for (id, &number) in &self.items.numbers {
+            log.items[number as usize] = ItemRecord { first_seen: i64::MAX, ..describe(id) };
         }
-        log.items = ids.iter().map(|(id, _)| ItemRecord { first_seen: i64::MAX, ..describe(id) }).collect();
+        let (mut log, _) = log.in_order();
         log.first_event = i64::MAX;
         log.last_event = i64::MIN;
         for click in log.sessions.iter_mut().flat_map(|session| &mut session.clicks) {
-            click.item = renumbered[click.item as usize];
             let item = &mut log.items[click.item as usize];
             let seconds = click.time.div_euclid(1_000_000);
             item.first_seen = item.first_seen.min(seconds);
@@ -246,8 +239,8 @@ impl LogBuilder {
             log.first_event = log.first_event.min(click.time);
             log.last_event = log.last_event.max(click.time);
         }
-        let known: std::collections::HashSet<String> = ids.into_iter().map(|(id, _)| id).collect();
-        let mut silent: Vec<String> = silent.into_iter().filter(|id| !known.contains(id)).collect();
+        let known = self.items.numbers;
+        let mut silent: Vec<String> = silent.into_iter().filter(|id| !known.contains_key(id)).collect();
         silent.sort_unstable();
         silent.dedup();
         log.items.extend(silent.iter().map(|id| describe(id)));

@@ -24,6 +24,7 @@ use serde_json::json;
 
 /// Items of a history: a new visitor, a usual session, all that the service remembers.
 const LENGTHS: [usize; 3] = [1, 8, 50];
+/// Items of the catalogue in comparisons with tract.
 const ITEMS: usize = 10_000;
 /// Items of the catalogues whose best are chosen, and histories of a timed run over each.
 const CATALOGUES: [(usize, u32); 3] = [(5_000, 2_000), (50_000, 400), (500_000, 40)];

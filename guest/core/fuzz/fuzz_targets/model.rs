@@ -10,8 +10,8 @@ use endcap_core::format::{
     ContentParameters, LinearParameters, Manifest, Model, Question, RankerWeights, Verify, encode_content,
     encode_linear, encode_ranker, encode_sample, section, sections, write_model,
 };
-use endcap_core::inference::{HIDDEN, Ranker, RankerInput, RankerOutput, RankerScope, RankerSpec};
-use endcap_core::recommend::{Engine, Request, Scratch, Strategy};
+use endcap_core::inference::{HIDDEN, Ranker, RankerScope, RankerSpec};
+use endcap_core::recommend::{Engine, Feature, Request, Scratch, Strategy};
 use libfuzzer_sys::fuzz_target;
 
 const GOLDEN: &[u8] = include_bytes!("../../tests/golden/v1.model.wasm");
@@ -44,16 +44,8 @@ fn resealed(edits: &[u8]) -> Option<Vec<u8>> {
     };
     bodies.push((section::RANKER, encode_ranker(weights)));
     let mut manifest = manifest?;
-    manifest.parameters.ranker = Some(RankerSpec {
-        inputs: vec![RankerInput::Features {
-            name: "features".to_owned(),
-            columns: ["session", "linear"].map(str::to_owned).to_vec(),
-        }],
-        output: RankerOutput { index: 0, name: "log_odds".to_owned(), columns: 1, column: 0 },
-        independent_rows: true,
-        log_odds: true,
-        scope: RankerScope::All,
-    });
+    let columns = [Feature::Session, Feature::Linear];
+    manifest.parameters.ranker = Some(RankerSpec::of_network(&columns, RankerScope::All));
     manifest.parameters.content = Some(ContentParameters::default());
     manifest.parameters.blend.content = 1.0;
     manifest.parameters.linear = Some(LinearParameters::default());

@@ -1,7 +1,8 @@
-//! A ranker: a foreign model, usually trained elsewhere, that scores a shortlist.
+//! A ranker scores a shortlist: a network that was learned with the sources, or a foreign model.
 //!
 //! Its specification lies in the manifest: which inputs it has, in the model's order, and which output is the
-//! score. `endcap-model pack --ranker` writes it after a dry run. With N shortlisted items:
+//! score. `endcap-model train` writes it, or `pack --ranker` after a dry run.
+//! With N shortlisted items:
 //!
 //! | input | type, shape | content |
 //! |---|---|---|
@@ -137,6 +138,18 @@ pub enum SpecError {
 }
 
 impl RankerSpec {
+    /// Of a learned network over these columns: [`super::RankerNetwork`], and the same as ONNX.
+    pub fn of_network(columns: &[Feature], scope: RankerScope) -> Self {
+        let columns = columns.iter().map(|column| column.as_str().to_owned()).collect();
+        Self {
+            inputs: vec![RankerInput::Features { name: "features".to_owned(), columns }],
+            output: RankerOutput { index: 0, name: "log_odds".to_owned(), columns: 1, column: 0 },
+            independent_rows: true,
+            log_odds: true,
+            scope,
+        }
+    }
+
     /// Checks the specification and gives the features that its rows need, in column order.
     ///
     /// # Errors
@@ -259,7 +272,9 @@ impl Ranker {
         if wanted == 0 {
             return Ok(&self.scores);
         }
-        let padded = ROWS.into_iter().find(|&rows| rows >= wanted && self.spec.independent_rows);
+        // The executor prepares nothing: to it, rows that do not count are only work.
+        let pads = self.spec.independent_rows && self.engine != Engine::Builtin;
+        let padded = ROWS.into_iter().find(|&rows| rows >= wanted && pads);
         let rows = padded.unwrap_or(wanted);
         self.fill(features, items, history, rows);
         let width = self.columns.len() as u32;

@@ -1,14 +1,12 @@
-//! AdamW (Loshchilov and Hutter, ICLR 2019), with item vectors brought forward only where a batch touched them.
+//! AdamW over all weights, with item vectors brought forward only where a batch touched them.
 
 use super::options::EncoderOptions;
 use super::step::Gradient;
+use crate::adamw::Update;
 use crate::encoder::Weights;
 
-/// Decay of the running mean of gradients.
-const BETA1: f32 = 0.9;
 /// Decay of the running mean of their squares; shorter than the usual 0.999, as rare items are seen rarely.
 const BETA2: f32 = 0.98;
-const EPSILON: f32 = 1e-8;
 /// Largest norm of a gradient over all weights; a longer one is shortened to it.
 const LONGEST: f64 = 1.0;
 /// Steps over which the step size rises from 0.
@@ -46,10 +44,8 @@ impl Optimizer {
         let clip = (LONGEST / norm.max(LONGEST)) as f32;
         self.steps += 1;
         let rate = self.rate * (self.steps as f32 / WARM_UP).min(1.0);
-        // Bias of the running means, which begin at 0 (Kingma and Ba, 2015).
-        let steps = self.steps.min(1_000_000) as i32;
-        let (bias1, bias2) = (1.0 - BETA1.powi(steps), 1.0 - BETA2.powi(steps));
-        let update = Update { clip, rate, bias1, bias2, decay: rate * options.weight_decay };
+        let decay = rate * options.weight_decay;
+        let update = Update { clip, decay, ..Update::new(rate, BETA2, self.steps) };
         let dim = weights.shape.dim;
         let Self { mean, square, .. } = self;
         match &gradient.rows {
@@ -78,27 +74,6 @@ impl Optimizer {
             // Gains stay near 1: pulling them to 0 would only shrink what follows.
             let decay = if tensor.len() == dim { 0.0 } else { update.decay };
             Update { decay, ..update }.apply(tensor, gradient, mean, square);
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Update {
-    clip: f32,
-    rate: f32,
-    bias1: f32,
-    bias2: f32,
-    decay: f32,
-}
-
-impl Update {
-    fn apply(self, weights: &mut [f32], gradient: &[f32], mean: &mut [f32], square: &mut [f32]) {
-        for (((weight, gradient), mean), square) in weights.iter_mut().zip(gradient).zip(mean).zip(square) {
-            let gradient = gradient * self.clip;
-            *mean = BETA1 * *mean + (1.0 - BETA1) * gradient;
-            *square = BETA2 * *square + (1.0 - BETA2) * gradient * gradient;
-            let step = *mean / self.bias1 / ((*square / self.bias2).sqrt() + EPSILON);
-            *weight -= self.rate * step + self.decay * *weight;
         }
     }
 }

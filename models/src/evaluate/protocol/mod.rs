@@ -64,6 +64,11 @@ pub struct Case {
 }
 
 impl Case {
+    /// Whether nothing of the visit that is asked about is known yet.
+    pub(crate) fn begins_visit(&self) -> bool {
+        self.earlier == self.history.len()
+    }
+
     /// The targets, each once, rising.
     pub(crate) fn distinct_targets(&self) -> Vec<ItemIx> {
         let mut targets = self.targets.clone();
