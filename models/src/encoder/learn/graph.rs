@@ -1,11 +1,12 @@
 //! The encoder as a graph of tensors with gradients: the same arithmetic as [`endcap_core::encoder::Decoder`].
 
-use candle_core::{CpuStorage, CustomOp1, D, Device, Layout, Result, Shape, Tensor, Var, bail};
+use candle_core::{Device, Result, Shape, Tensor, Var};
 use endcap_core::encoder::{EncoderShape, Projection};
 use endcap_core::format::rotary_angles;
 use rand::Rng;
 use rand::rngs::ChaCha8Rng;
 
+use super::ops::{Attention, Linear, Residual, RmsNorm, SwiGlu, three, two};
 use crate::encoder::Weights;
 
 /// What does not change from step to step.
@@ -17,6 +18,19 @@ pub(super) struct Tables {
 impl Tables {
     pub(super) fn new(shape: &EncoderShape) -> Self {
         Self { angles: rotary_angles(shape) }
+    }
+
+    /// Over histories of `length` items; each head has keys and values of its own.
+    fn attention(&self, shape: &EncoderShape, length: usize) -> Attention {
+        let (cos, sin) = &self.angles;
+        let angles = length * shape.head_dim() / 2;
+        Attention {
+            length,
+            heads: shape.heads,
+            head_dim: shape.head_dim(),
+            cos: cos[..angles].to_vec(),
+            sin: sin[..angles].to_vec(),
+        }
     }
 }
 
@@ -79,19 +93,22 @@ pub(super) struct Dropout<'a> {
 }
 
 impl Dropout<'_> {
-    fn apply(&mut self, x: Tensor) -> Result<Tensor> {
+    /// Factors on so many activations; `None` where all are left.
+    fn mask(&mut self, count: usize) -> Option<Vec<f32>> {
         if self.share <= 0.0 {
-            return Ok(x);
+            return None;
         }
         // A byte a number: 1 in 256 is fine enough for a share that is a guess.
         let keep_from = (self.share * 256.0) as u8;
         let factor = 256.0 / (256.0 - f32::from(keep_from));
-        let mut bytes = vec![0_u8; x.elem_count()];
+        let mut bytes = vec![0_u8; count];
         self.chance.fill_bytes(&mut bytes);
-        let mask: Vec<f32> =
-            bytes.into_iter().map(|byte| if byte < keep_from { 0.0 } else { factor }).collect();
-        let mask = Tensor::from_vec(mask, x.shape(), x.device())?;
-        x * mask
+        Some(bytes.into_iter().map(|byte| if byte < keep_from { 0.0 } else { factor }).collect())
+    }
+
+    /// `x + y`, of which some is taken away.
+    fn add(&mut self, x: &Tensor, y: &Tensor) -> Result<Tensor> {
+        two(Residual { dim: y.dim(1)?, mask: self.mask(y.elem_count()) }, x, y)
     }
 }
 
@@ -102,91 +119,29 @@ pub(super) fn hidden(
     shape: &EncoderShape,
     tables: &Tables,
     x: Tensor,
-    [rows, length]: [usize; 2],
+    length: usize,
     dropout: &mut Dropout<'_>,
 ) -> Result<Tensor> {
-    let mask: Vec<f32> = (0..length * length)
-        .map(|at| if at % length > at / length { f32::NEG_INFINITY } else { 0.0 })
-        .collect();
-    let mask = Tensor::from_vec(mask, (1, 1, length, length), &Device::Cpu)?;
-    let mut x = dropout.apply(x)?;
+    let mut x = match dropout.mask(x.elem_count()) {
+        Some(mask) => (&x * Tensor::from_vec(mask, x.shape(), x.device())?)?,
+        None => x,
+    };
+    let norm = |x: &Tensor, gains: &Tensor| two(RmsNorm { dim: shape.dim, eps: shape.norm_eps }, x, gains);
     for layer in &leaves.layers {
-        let through =
-            |x: &Tensor, projection: Projection| x.matmul(&layer.projections[projection as usize].t()?);
-        let normed = rms_norm(&x, &layer.attention_norm, shape.norm_eps)?;
-        let heads = |projection: Projection, heads: usize| {
-            through(&normed, projection)?
-                .reshape((rows, length, heads, shape.head_dim()))?
-                .transpose(1, 2)?
-                .contiguous()
+        let through = |x: &Tensor, projection: Projection| {
+            let [outputs, inputs] = projection.size(shape);
+            two(Linear { inputs, outputs }, x, &layer.projections[projection as usize])
         };
-        let turn = |x: Tensor| x.apply_op1(Rotate::new(tables, length, shape.head_dim()));
-        let query = turn(heads(Projection::Query, shape.heads)?)?;
-        let key = turn(heads(Projection::Key, shape.kv_heads)?)?;
-        let value = heads(Projection::Value, shape.kv_heads)?;
-        let scale = 1.0 / (shape.head_dim() as f64).sqrt();
-        let scores = (query.matmul(&key.transpose(2, 3)?)? * scale)?.broadcast_add(&mask)?;
-        let found = softmax(&scores)?.matmul(&value)?;
-        let found = found.transpose(1, 2)?.reshape((rows * length, shape.dim))?;
-        x = (x + dropout.apply(through(&found, Projection::Output)?)?)?;
-        let normed = rms_norm(&x, &layer.mlp_norm, shape.norm_eps)?;
-        let gated = (through(&normed, Projection::Gate)?.silu()? * through(&normed, Projection::Up)?)?;
-        x = (x + dropout.apply(through(&gated, Projection::Down)?)?)?;
+        let normed = norm(&x, &layer.attention_norm)?;
+        let [query, key, value] = [Projection::Query, Projection::Key, Projection::Value];
+        let [query, key, value] =
+            [through(&normed, query)?, through(&normed, key)?, through(&normed, value)?];
+        let found = three(tables.attention(shape, length), &query, &key, &value)?;
+        x = dropout.add(&x, &through(&found, Projection::Output)?)?;
+        let normed = norm(&x, &layer.mlp_norm)?;
+        let [gate, up] = [through(&normed, Projection::Gate)?, through(&normed, Projection::Up)?];
+        let gated = two(SwiGlu { hidden: shape.hidden }, &gate, &up)?;
+        x = dropout.add(&x, &through(&gated, Projection::Down)?)?;
     }
-    rms_norm(&x, &leaves.norm, shape.norm_eps)
-}
-
-fn rms_norm(x: &Tensor, gain: &Tensor, eps: f32) -> Result<Tensor> {
-    let scale = (x.sqr()?.mean_keepdim(D::Minus1)? + f64::from(eps))?.sqrt()?;
-    x.broadcast_div(&scale)?.broadcast_mul(gain)
-}
-
-fn softmax(x: &Tensor) -> Result<Tensor> {
-    let shares = x.broadcast_sub(&x.max_keepdim(D::Minus1)?.detach())?.exp()?;
-    shares.broadcast_div(&shares.sum_keepdim(D::Minus1)?)
-}
-
-/// Turns the pairs of every head by its position's angles, `[rows, heads, length, head_dim]`.
-struct Rotate {
-    cos: Vec<f32>,
-    sin: Vec<f32>,
-}
-
-impl Rotate {
-    fn new(tables: &Tables, length: usize, head_dim: usize) -> Self {
-        let (cos, sin) = &tables.angles;
-        let angles = length * head_dim / 2;
-        Self { cos: cos[..angles].to_vec(), sin: sin[..angles].to_vec() }
-    }
-
-    fn back(&self) -> Self {
-        let sin = self.sin.iter().map(|sin| -sin).collect();
-        Self { cos: self.cos.clone(), sin }
-    }
-}
-
-impl CustomOp1 for Rotate {
-    fn name(&self) -> &'static str {
-        "rotate"
-    }
-
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let Some((from, to)) = layout.contiguous_offsets() else {
-            bail!("rotate: a tensor is not contiguous")
-        };
-        let x = &x.as_slice::<f32>()?[from..to];
-        let mut out = Vec::with_capacity(x.len());
-        for rows in x.chunks_exact(self.cos.len() * 2) {
-            for ((pair, cos), sin) in rows.as_chunks::<2>().0.iter().zip(&self.cos).zip(&self.sin) {
-                let [a, b] = *pair;
-                out.extend([a * cos - b * sin, a * sin + b * cos]);
-            }
-        }
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
-    }
-
-    /// A rotation's gradient is turned back.
-    fn bwd(&self, _: &Tensor, _: &Tensor, outer: &Tensor) -> Result<Option<Tensor>> {
-        outer.contiguous()?.apply_op1_no_bwd(&self.back()).map(Some)
-    }
+    norm(&x, &leaves.norm)
 }

@@ -7,6 +7,7 @@
 use endcap_core::encoder::exp;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
+use pulp::{Arch, NullaryFnOnce};
 
 /// Positions of a tile: with some thousand candidates their logits stay within the second cache.
 const TILE: usize = 64;
@@ -81,6 +82,7 @@ pub(super) fn cross_entropy(users: &[f32], targets: &[u32], table: Table<'_>, ag
     let mut tile = vec![0.0; TILE * count];
     let mut scaled = vec![0.0; TILE * dim];
     let candidates = matrix(candidates, count, dim);
+    let arch = Arch::new();
     let mut sum = 0.0;
     let chunks = users.chunks(TILE * dim).zip(wanted.chunks(TILE * dim)).zip(targets.chunks(TILE));
     let out = of_users.chunks_mut(TILE * dim).zip(of_wanted.chunks_mut(TILE * dim));
@@ -100,7 +102,8 @@ pub(super) fn cross_entropy(users: &[f32], targets: &[u32], table: Table<'_>, ag
         let each = users.chunks(dim).zip(wanted.chunks(dim)).zip(of_wanted.chunks_mut(dim)).zip(targets);
         for (at, (((user, wanted), of_wanted), &target)) in each.enumerate() {
             let score: f32 = user.iter().zip(wanted).map(|(a, b)| a * b).sum();
-            let row = row(&mut logits[at * count..][..count], score, target, against);
+            let logits = &mut logits[at * count..][..count];
+            let row = arch.dispatch(Shares { logits, score, target, against });
             sum += f64::from(row.loss);
             for (out, user) in of_wanted.iter_mut().zip(user) {
                 *out = (row.share - 1.0) * user;
@@ -155,23 +158,37 @@ struct Row {
     share: f32,
 }
 
-/// Turns a row of logits into shares of the partition function, up to a factor.
-fn row(logits: &mut [f32], score: f32, target: u32, against: Against<'_>) -> Row {
-    // The target counts once, by its own score.
-    match against {
-        Against::All => logits[target as usize] = f32::NEG_INFINITY,
-        Against::Drawn(places, corrections) => {
-            for ((logit, correction), &place) in logits.iter_mut().zip(corrections).zip(places) {
-                *logit = if place == target { f32::NEG_INFINITY } else { *logit - correction };
+/// Turns a row of logits into shares of the partition function, up to a factor; compiled for what the processor can do.
+struct Shares<'a> {
+    logits: &'a mut [f32],
+    /// The target's.
+    score: f32,
+    target: u32,
+    against: Against<'a>,
+}
+
+impl NullaryFnOnce for Shares<'_> {
+    type Output = Row;
+
+    #[inline(always)]
+    fn call(self) -> Row {
+        let Self { logits, score, target, against } = self;
+        // The target counts once, by its own score.
+        match against {
+            Against::All => logits[target as usize] = f32::NEG_INFINITY,
+            Against::Drawn(places, corrections) => {
+                for ((logit, correction), &place) in logits.iter_mut().zip(corrections).zip(places) {
+                    *logit = if place == target { f32::NEG_INFINITY } else { *logit - correction };
+                }
             }
         }
+        let largest = largest(logits);
+        let largest = if score > largest { score } else { largest };
+        let others = exponentials(logits, largest);
+        let own = exp(score - largest);
+        let sum = others + own;
+        Row { loss: sum.ln() - (score - largest), factor: 1.0 / sum, share: own / sum }
     }
-    let largest = largest(logits);
-    let largest = if score > largest { score } else { largest };
-    let others = exponentials(logits, largest);
-    let own = exp(score - largest);
-    let sum = others + own;
-    Row { loss: sum.ln() - (score - largest), factor: 1.0 / sum, share: own / sum }
 }
 
 fn matrix(values: &[f32], rows: usize, columns: usize) -> MatRef<'_, f32> {
@@ -182,6 +199,7 @@ fn matrix(values: &[f32], rows: usize, columns: usize) -> MatRef<'_, f32> {
 /// vector code.
 const LANES: usize = 16;
 
+#[inline(always)]
 fn largest(values: &[f32]) -> f32 {
     let (chunks, rest) = values.as_chunks::<LANES>();
     let greater = |a: f32, b: f32| if b > a { b } else { a };
@@ -195,6 +213,7 @@ fn largest(values: &[f32]) -> f32 {
 }
 
 /// `values = exp(values - largest)`, and their sum.
+#[inline(always)]
 fn exponentials(values: &mut [f32], largest: f32) -> f32 {
     let (chunks, rest) = values.as_chunks_mut::<LANES>();
     let mut sums = [0.0; LANES];

@@ -12,6 +12,7 @@ mod checkpoint;
 mod error;
 mod graph;
 mod loss;
+mod ops;
 mod optimizer;
 mod options;
 mod plan;

@@ -192,8 +192,7 @@ impl Stepper<'_> {
         let leaves = Leaves::new(weights, true)?;
         let x = leaf(&table.gather(&read), (read.len(), dim), true)?;
         let mut dropout = Dropout { share: self.dropout, chance };
-        let users =
-            hidden(&leaves, &weights.shape, self.tables, x.clone(), [pieces.len(), length], &mut dropout)?;
+        let users = hidden(&leaves, &weights.shape, self.tables, x.clone(), length, &mut dropout)?;
         let users = users.index_select(&Tensor::new(live, users.device())?, 0)?;
         let against = match &rows.items {
             None => Against::All,

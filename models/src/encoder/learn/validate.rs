@@ -58,7 +58,7 @@ fn users(
     let x = table.index_select(&Tensor::new(read, &Device::Cpu)?, 0)?;
     // Nothing is drawn where nothing is taken away.
     let mut dropout = Dropout { share: 0.0, chance: &mut chance(0, 0, 0) };
-    let states = hidden(leaves, shape, tables, x, [cases.len(), length], &mut dropout)?;
+    let states = hidden(leaves, shape, tables, x, length, &mut dropout)?;
     states.index_select(&Tensor::new(last, &Device::Cpu)?, 0)?.flatten_all()?.to_vec1()
 }
 
