@@ -105,10 +105,10 @@ impl<C: Clock, S: EventStore> Recommender<C, S> {
         let mut failed = wanted && Part::ALL.into_iter().any(|part| inference.is_missing(part));
         let mut sequence = None;
         if let (true, Some(encoder), Some(weights)) = (wanted, &mut inference.encoder, model.encoder()) {
-            let logits = encoder.logits(&weights, history);
-            metrics.inference(Part::Encoder, logits.is_ok());
-            failed |= logits.is_err();
-            sequence = logits.ok();
+            let proposed = encoder.propose(&weights, history);
+            metrics.inference(Part::Encoder, proposed.is_ok());
+            failed |= proposed.is_err();
+            sequence = proposed.ok();
             watch.stage(Stage::Sequence, clock, metrics);
         }
         let request = Request {

@@ -48,7 +48,6 @@ struct Run<'m> {
     decoder: Decoder,
     scratch: DecoderScratch,
     history: Vec<ItemIx>,
-    scores: Vec<f32>,
     top: TopN,
     encoding: Duration,
     scoring: Duration,
@@ -62,7 +61,6 @@ impl<'m> Run<'m> {
             decoder: Decoder::new(&weights),
             scratch: DecoderScratch::default(),
             history: Vec::new(),
-            scores: vec![0.0; weights.output.items()],
             top: TopN::default(),
             encoding: Duration::ZERO,
             scoring: Duration::ZERO,
@@ -79,13 +77,8 @@ impl<'m> Run<'m> {
         let user = self.decoder.encode(self.weights.embedding, &self.history, &mut self.scratch)?;
         self.encoding += begun.elapsed();
         let begun = Instant::now();
-        self.weights.output.score_all(user, &mut self.scores);
         self.top.reset(SEQUENCE_CANDIDATES);
-        for (&score, item) in self.scores.iter().zip(0..) {
-            if self.top.admits(score) {
-                self.top.push(score, item);
-            }
-        }
+        self.weights.output.offer_all(user, &mut self.top);
         ensure!(self.top.finish().len() == SEQUENCE_CANDIDATES, "the catalogue has too few items");
         self.scoring += begun.elapsed();
         for value in user {

@@ -9,6 +9,7 @@ use encoder_support::{Weights, reference, small_shape};
 use endcap_core::encoder::{
     Decoder, DecoderScratch, EncodeError, EncoderShape, Precision, Projection, quantise_rows,
 };
+use endcap_core::topn::TopN;
 use proptest::prelude::*;
 
 /// Shapes around every edge that the kernels have: row blocks of 4, panels of 8, shared heads, one layer.
@@ -184,4 +185,33 @@ fn weights_out_of_scale_are_an_error_and_spoil_nothing() {
     let broken = decoder.encode(view.embedding, &[1, 0], &mut scratch).map(<[f32]>::to_vec);
     assert_eq!(broken, Err(EncodeError::NotFinite));
     assert_eq!(decoder.encode(view.embedding, &[1, 2], &mut scratch).map(<[f32]>::to_vec), sound);
+}
+
+#[test]
+fn the_best_items_are_those_with_the_best_scores() {
+    // More than one tile, the last of them cut.
+    let shape = EncoderShape { items: 2_500, ..small_shape() };
+    let weights = Weights::random(&shape, true, 5);
+    for precision in [Precision::F32, Precision::Int8] {
+        let (user, scores) = run(&weights, precision, &[3, 1, 2_499]);
+        let mut expected: Vec<(f32, u32)> = scores.into_iter().zip(0..).collect();
+        expected.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let model = weights.model(precision);
+        let view = model.encoder().expect("an encoder");
+        let mut top = TopN::default();
+        top.reset(200);
+        view.output.offer_all(&user, &mut top);
+        assert_eq!(top.finish(), &expected[..200], "{precision:?}");
+    }
+}
+
+#[test]
+fn an_item_whose_score_is_infinite_is_not_offered() {
+    let weights = Weights::random(&small_shape(), true, 6);
+    let model = weights.model(Precision::F32);
+    let view = model.encoder().expect("an encoder");
+    let mut top = TopN::default();
+    top.reset(10);
+    view.output.offer_all(&vec![f32::MAX; small_shape().dim], &mut top);
+    assert!(top.finish().iter().all(|(score, _)| score.is_finite()));
 }

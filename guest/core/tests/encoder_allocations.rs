@@ -16,6 +16,7 @@ use endcap_core::AlignedBytes;
 use endcap_core::encoder::{Decoder, DecoderScratch, Precision};
 use endcap_core::format::{Blend, LinearParameters, Model, Verify, encode_linear, section, write_model};
 use endcap_core::recommend::{Engine, Request, Scratch, Strategy};
+use endcap_core::topn::TopN;
 
 thread_local! {
     static COUNT: Cell<usize> = const { Cell::new(0) };
@@ -49,13 +50,17 @@ fn a_warm_encoder_does_not_allocate() {
         let view = model.encoder().expect("an encoder");
         let (decoder, mut scratch) = (Decoder::new(&view), DecoderScratch::default());
         let history: Vec<u32> = (0..20).collect();
-        let (mut all, mut some) = (vec![0.0; 40], Vec::with_capacity(20));
+        let (mut all, mut some, mut top) = (vec![0.0; 40], Vec::with_capacity(20), TopN::default());
+        top.reset(10);
         decoder.encode(view.embedding, &history, &mut scratch).expect("encodes");
         let before = COUNT.get();
         for len in 1..=history.len() {
             let user = decoder.encode(view.embedding, &history[..len], &mut scratch).expect("encodes");
             view.output.score_all(user, &mut all);
             view.output.score_some(user, &history, &mut some);
+            top.reset(10);
+            view.output.offer_all(user, &mut top);
+            std::hint::black_box(top.finish());
         }
         assert_eq!(COUNT.get() - before, 0, "{precision:?}");
         std::hint::black_box(vec![1]);

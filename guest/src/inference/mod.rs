@@ -210,7 +210,7 @@ fn encoder(
     };
     // A model that loads need not compute: one answer now rather than a failure with the first shopper. It also
     // makes the engine prepare its plan for short histories.
-    loaded.logits(&weights, &[0])?;
+    loaded.propose(&weights, &[0])?;
     Ok(loaded)
 }
 

@@ -8,6 +8,7 @@ use endcap_core::format::{KnnMatching, KnnParameters, Model, Opening, Parameters
 
 use super::baseline::{Markov, Transitions};
 use super::held_out::{HeldOut, LEAST_CASES};
+use super::metrics::paired;
 use super::ranker::{Method, Parts};
 use super::run::ndcg_of_each;
 use super::sequence::Proposals;
@@ -30,6 +31,8 @@ pub struct TunedBlend {
 
 /// A gain below this share is chance.
 const LEAST_GAIN: f64 = 0.002;
+/// Standard errors by which lists with an encoder must be better: one side of 95 %.
+const CHANCE: f64 = 1.645;
 /// Rounds over all weights; two nearly always suffice.
 const ROUNDS: usize = 3;
 /// Items of the lists that are compared.
@@ -62,7 +65,8 @@ pub fn tune_blend(
     let (opening, within): (Vec<&Case>, Vec<&Case>) = held.cases.iter().partition(|case| case.begins_visit());
     let apart = opening.len() >= LEAST_CASES && within.len() >= LEAST_CASES;
     let parts = if apart { vec![within, opening] } else { vec![held.cases.iter().collect()] };
-    let most = parts.len() * (1 + ROUNDS * groups.iter().map(Vec::len).sum::<usize>());
+    let climbs = 1 + usize::from(encoder.is_some());
+    let most = parts.len() * (1 + climbs * (1 + ROUNDS * groups.iter().map(Vec::len).sum::<usize>()));
     let mut tried = 0;
     let mut found = Vec::new();
     for cases in parts {
@@ -92,6 +96,9 @@ pub fn tune_blend(
 }
 
 /// The best parameters for `cases` that the search comes to from `start`, and the NDCG@10 by `start` and by them.
+///
+/// The encoder costs a request more than all other sources: the best is found without it and with it, and it is kept if it is
+/// better by more than chance.
 fn search(
     model: &mut Model,
     cases: &[Case],
@@ -100,48 +107,92 @@ fn search(
     heard: &mut dyn FnMut(usize),
 ) -> Result<(Parameters, [f64; 2]), EvaluateError> {
     let proposals = Proposals::of(model, cases);
-    let (markov, transitions) = (Markov::default(), Transitions::default());
-    let targets: Vec<Vec<ItemIx>> = cases.iter().map(Case::distinct_targets).collect();
-    let mut score = |parameters: &Parameters| -> Result<f64, EvaluateError> {
-        model.ask_with(parameters).map_err(TrainError::from)?;
-        let parts = Parts { proposals: proposals.as_ref(), ..Parts::of_model(model, &markov, &transitions) };
-        let found = ndcg_of_each(&parts, cases, &targets, Method::Blended, LIST);
-        heard(1);
-        Ok(found.iter().sum::<f64>() / cases.len().max(1) as f64)
-    };
-    let mut best = start.clone();
-    let first = score(&best)?;
-    let mut best_score = first;
-    for _ in 0..ROUNDS {
-        let before = best_score;
-        for group in groups {
-            let start = best.clone();
-            for setting in group {
-                let mut candidate = start.clone();
-                setting.apply(&mut candidate);
-                let blend = &candidate.blend;
-                if candidate == start
-                    || blend.knn + blend.together + blend.linear + blend.sequence + blend.again <= 0.0
-                {
-                    continue;
-                }
-                let found = score(&candidate)?;
-                if found > best_score * (1.0 + LEAST_GAIN) {
-                    (best, best_score) = (candidate, found);
+    let targets = cases.iter().map(Case::distinct_targets).collect();
+    let mut questions = Questions { model, cases, targets, proposals: proposals.as_ref(), heard };
+    let first = mean(&questions.ask(start)?);
+    let mut others = start.clone();
+    others.blend.sequence = 0.0;
+    let (others, of_others) = questions.climb(&others, |setting| !setting.weighs_encoder(), groups)?;
+    if proposals.is_none() {
+        return Ok((others, [first, mean(&of_others)]));
+    }
+    let (all, of_all) = questions.climb(start, |_| true, groups)?;
+    let ([without, with], error) = paired(&of_others, &of_all);
+    Ok(match with - without > CHANCE * error {
+        true => (all, [first, with]),
+        false => (others, [first, without]),
+    })
+}
+
+/// What settings are compared by.
+struct Questions<'a> {
+    model: &'a mut Model,
+    cases: &'a [Case],
+    /// Of each case, rising and each once.
+    targets: Vec<Vec<ItemIx>>,
+    /// Of the encoder, if there is one.
+    proposals: Option<&'a Proposals>,
+    /// Told of each setting.
+    heard: &'a mut dyn FnMut(usize),
+}
+
+impl Questions<'_> {
+    /// NDCG@10 of each case by these parameters.
+    fn ask(&mut self, parameters: &Parameters) -> Result<Vec<f64>, EvaluateError> {
+        self.model.ask_with(parameters).map_err(TrainError::from)?;
+        let (markov, transitions) = (Markov::default(), Transitions::default());
+        let parts = Parts { proposals: self.proposals, ..Parts::of_model(self.model, &markov, &transitions) };
+        let found = ndcg_of_each(&parts, self.cases, &self.targets, Method::Blended, LIST);
+        (self.heard)(1);
+        Ok(found)
+    }
+
+    /// Goes from `start` to the better of its neighbours, one group of settings after the other, until there is none; only by
+    /// settings that are `free`. Gives where it ends and the figures there.
+    fn climb(
+        &mut self,
+        start: &Parameters,
+        free: fn(&Setting) -> bool,
+        groups: &[Vec<Setting>],
+    ) -> Result<(Parameters, Vec<f64>), EvaluateError> {
+        let (mut best, mut found) = (start.clone(), self.ask(start)?);
+        for _ in 0..ROUNDS {
+            let before = mean(&found);
+            for group in groups {
+                let start = best.clone();
+                for setting in group.iter().filter(|setting| free(setting)) {
+                    let mut candidate = start.clone();
+                    setting.apply(&mut candidate);
+                    let blend = &candidate.blend;
+                    if candidate == start
+                        || blend.knn + blend.together + blend.linear + blend.sequence + blend.again <= 0.0
+                    {
+                        continue;
+                    }
+                    let of_candidate = self.ask(&candidate)?;
+                    if mean(&of_candidate) > mean(&found) * (1.0 + LEAST_GAIN) {
+                        (best, found) = (candidate, of_candidate);
+                    }
                 }
             }
+            if mean(&found) <= before {
+                break;
+            }
         }
-        if best_score <= before {
-            break;
-        }
+        Ok((best, found))
     }
-    Ok((best, [first, best_score]))
+}
+
+fn mean(figures: &[f64]) -> f64 {
+    figures.iter().sum::<f64>() / figures.len().max(1) as f64
 }
 
 /// A move of the search.
 enum Setting {
     /// A parameter, and what it is set to.
     One(fn(&mut Parameters, f32), f32),
+    /// What the encoder weighs.
+    Encoder(f32),
     /// Weight and decay of the linear model, as one is nothing without the other.
     Linear(f32, f32),
     /// Which sessions are alike, and what they weigh: what weight is right depends on it.
@@ -149,9 +200,14 @@ enum Setting {
 }
 
 impl Setting {
+    fn weighs_encoder(&self) -> bool {
+        matches!(self, Self::Encoder(_))
+    }
+
     fn apply(&self, parameters: &mut Parameters) {
         match *self {
             Self::One(set, value) => set(parameters, value),
+            Self::Encoder(weight) => parameters.blend.sequence = weight,
             Self::Linear(weight, decay) => {
                 parameters.blend.linear = weight;
                 if let Some(linear) = &mut parameters.linear {
@@ -192,8 +248,7 @@ fn settings(parameters: &Parameters, sequence: bool) -> Vec<Vec<Setting>> {
         groups.push(one(|all, value| all.blend.content = value, &[0.0, 0.25, 0.5, 0.75, 1.0]));
     }
     if sequence {
-        groups
-            .push(one(|all, value| all.blend.sequence = value, &[0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]));
+        groups.push([0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0].map(Setting::Encoder).into());
     }
     if free {
         groups.push(one(|all, value| all.knn.distance_factor = value, &[0.2, 0.4, 0.6, 0.8, 1.0]));

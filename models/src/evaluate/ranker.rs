@@ -170,7 +170,7 @@ impl Ranker for Served<'_> {
             strategy: self.strategy,
             history: &case.history,
             earlier: case.earlier,
-            sequence: self.sequence.as_mut().and_then(|sequence| sequence.logits(at, &case.history)),
+            sequence: self.sequence.as_mut().and_then(|sequence| sequence.propose(at, &case.history)),
             repeat: self.repeat,
             fallback: self.fallback,
             ..Request::default()

@@ -3,14 +3,9 @@
 use endcap_core::ItemIx;
 use endcap_core::format::Model;
 use endcap_core::inference::SequenceEncoder;
-use endcap_core::recommend::SEQUENCE_CANDIDATES;
-use endcap_core::topn::TopN;
 
 use super::Case;
 use super::parallel::on_all_cores;
-
-/// A logit that no item is proposed by: its share of the best is 0.
-const NONE: f32 = -1e30;
 
 /// The items that an encoder proposes for each of some cases, with their logits: all that serving takes of it.
 ///
@@ -24,27 +19,22 @@ impl Proposals {
         model.encoder()?;
         let lists = on_all_cores(cases, |_, cases| {
             let mut sequence = Sequence::new(model, None);
-            let mut top = TopN::default();
-            let best = |case: &Case| {
-                top.reset(SEQUENCE_CANDIDATES);
-                let logits = sequence.as_mut().and_then(|sequence| sequence.logits(0, &case.history));
-                for (item, &logit) in (0..).zip(logits.unwrap_or_default()) {
-                    top.push(logit, item);
-                }
-                top.finish().to_vec()
+            let mut proposed = |case: &Case| {
+                let proposed = sequence.as_mut().and_then(|sequence| sequence.propose(0, &case.history));
+                proposed.unwrap_or_default().to_vec()
             };
-            cases.iter().map(best).collect::<Vec<_>>()
+            cases.iter().map(&mut proposed).collect::<Vec<_>>()
         });
         Some(Self(lists.into_iter().flatten().collect()))
     }
 }
 
-/// An encoder's logits for one caller.
+/// An encoder for one caller.
 pub(crate) enum Sequence<'a> {
-    /// Computed when asked for.
+    /// Runs when it is asked.
     Live(&'a Model, Box<SequenceEncoder>),
-    /// Known before.
-    Known(&'a Proposals, Vec<f32>),
+    /// Was asked before.
+    Known(&'a Proposals),
 }
 
 impl<'a> Sequence<'a> {
@@ -52,23 +42,16 @@ impl<'a> Sequence<'a> {
     pub(crate) fn new(model: &'a Model, known: Option<&'a Proposals>) -> Option<Self> {
         let weights = model.encoder()?;
         Some(match known {
-            Some(known) => Self::Known(known, vec![NONE; model.items().len()]),
+            Some(known) => Self::Known(known),
             None => Self::Live(model, Box::new(SequenceEncoder::builtin(&weights))),
         })
     }
 
-    /// A logit for every item, after `history`, which is that of case number `at`. `None` without a history.
-    pub(crate) fn logits(&mut self, at: usize, history: &[ItemIx]) -> Option<&[f32]> {
+    /// What it proposes after `history`, which is that of case number `at`. `None` without a history.
+    pub(crate) fn propose(&mut self, at: usize, history: &[ItemIx]) -> Option<&[(f32, ItemIx)]> {
         match self {
-            Self::Live(model, encoder) => encoder.logits(&model.encoder()?, history).ok(),
-            Self::Known(known, logits) => {
-                let proposed = known.0.get(at).filter(|proposed| !proposed.is_empty())?;
-                logits.fill(NONE);
-                for &(logit, item) in proposed {
-                    logits[item as usize] = logit;
-                }
-                Some(logits)
-            }
+            Self::Live(model, encoder) => encoder.propose(&model.encoder()?, history).ok(),
+            Self::Known(known) => known.0.get(at).map(Vec::as_slice).filter(|proposed| !proposed.is_empty()),
         }
     }
 }

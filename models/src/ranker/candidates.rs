@@ -27,7 +27,7 @@ pub(super) fn shortlists(model: &Model, cases: &[Case]) -> Vec<Shortlist> {
             let request = Request {
                 history: &case.history,
                 earlier: case.earlier,
-                sequence: sequence.as_mut().and_then(|sequence| sequence.logits(0, &case.history)),
+                sequence: sequence.as_mut().and_then(|sequence| sequence.propose(0, &case.history)),
                 repeat: true,
                 ..Request::default()
             };

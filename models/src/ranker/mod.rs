@@ -10,9 +10,11 @@ mod candidates;
 mod network;
 mod sections;
 
+use endcap_core::encoder::exp;
 use endcap_core::format::Model;
 use endcap_core::inference::RankerScope;
 use endcap_core::recommend::Feature;
+use pulp::{Arch, NullaryFnOnce};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
@@ -156,21 +158,42 @@ impl Shortlist {
 
     /// Adds the slope of half the cross-entropy between the items that came and the softmax of the scores, and half the sum
     /// of each item's own.
+    #[inline(always)]
     fn add_slope(&self, network: &Network, rows: &mut Vec<Row>, slope: &mut Network) {
         rows.resize_with(rows.len().max(self.came.len()), Row::default);
-        let width = Feature::ALL.len();
-        let scores: Vec<f32> = (self.features.chunks_exact(width).zip(&mut *rows))
-            .map(|(features, row)| network.score(features, row))
-            .collect();
+        let mut scores = vec![0.0; self.came.len()];
+        let features = self.features.chunks_exact(Feature::ALL.len());
+        for ((features, row), score) in features.zip(&mut *rows).zip(&mut scores) {
+            *score = network.score(features, row);
+        }
         let came = self.came.iter().filter(|came| **came).count() as f32;
         let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let total: f32 = scores.iter().map(|score| (score - largest).exp()).sum();
+        let total: f32 = scores.iter().map(|score| exp(score - largest)).sum();
         for ((row, score), &item_came) in rows.iter().zip(&scores).zip(&self.came) {
             let expected = f32::from(u8::from(item_came));
-            let of_list = (score - largest).exp() / total - expected / came;
-            let of_item = 1.0 / (1.0 + (-score).exp()) - expected;
+            let of_list = exp(score - largest) / total - expected / came;
+            let of_item = 1.0 / (1.0 + exp(-score)) - expected;
             network.add_slope(row, (of_list + of_item) / 2.0, slope);
         }
+    }
+}
+
+/// Part of a batch, whose slope is computed by code for the processor at hand.
+struct Share<'a> {
+    lists: &'a [&'a Shortlist],
+    network: &'a Network,
+}
+
+impl NullaryFnOnce for Share<'_> {
+    type Output = Network;
+
+    #[inline(always)]
+    fn call(self) -> Network {
+        let (mut slope, mut rows) = (Network::zeros(Feature::ALL.len()), Vec::new());
+        for list in self.lists {
+            list.add_slope(self.network, &mut rows, &mut slope);
+        }
+        slope
     }
 }
 
@@ -189,11 +212,8 @@ fn learn(lists: &[&Shortlist], pass: &mut dyn FnMut()) -> Network {
     for _ in 0..PASSES {
         lists.shuffle(&mut draw);
         for batch in lists.chunks(BATCH) {
-            let shares = batch.par_chunks(SHARE).map(|share| {
-                let (mut slope, mut rows) = (Network::zeros(width), Vec::new());
-                share.iter().for_each(|list| list.add_slope(&network, &mut rows, &mut slope));
-                slope
-            });
+            let shares =
+                batch.par_chunks(SHARE).map(|lists| Arch::new().dispatch(Share { lists, network: &network }));
             let mut slope = Network::zeros(width);
             shares.collect::<Vec<_>>().iter().for_each(|share| slope.add(share, 1.0 / batch.len() as f32));
             let left = 1.0 - optimizer.steps() as f32 / steps;

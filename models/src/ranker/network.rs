@@ -79,45 +79,52 @@ impl Network {
     }
 
     /// The score of one row of features, each at least 0.
+    #[inline(always)]
     pub(super) fn score(&self, x: &[f32], row: &mut Row) -> f32 {
-        row.phi.clear();
-        row.phi.extend_from_slice(x);
-        row.phi.extend(x.iter().map(|x| x.sqrt()));
-        row.active.copy_from_slice(&self.hidden_bias);
-        let mut score = self.bias[0];
+        row.phi.resize(2 * x.len(), 0.0);
+        let (plain, roots) = row.phi.split_at_mut(x.len());
+        plain.copy_from_slice(x);
+        for (root, x) in roots.iter_mut().zip(x) {
+            *root = x.sqrt();
+        }
         let (hidden, _) = self.hidden.as_chunks::<HIDDEN>();
-        for ((&phi, direct), units) in row.phi.iter().zip(&self.direct).zip(hidden) {
-            score += phi * direct;
-            for (sum, weight) in row.active.iter_mut().zip(units) {
-                *sum += phi * weight;
+        let (hidden, of_roots) = hidden.split_at(x.len());
+        let (direct, root_direct) = self.direct.split_at(x.len());
+        // Two chains of sums, as one waits for itself.
+        let (mut sums, mut root_sums) = ([0.0; HIDDEN], [0.0; HIDDEN]);
+        let (mut score, mut root_score) = (self.bias[0], 0.0);
+        for at in 0..x.len() {
+            score += plain[at] * direct[at];
+            root_score += roots[at] * root_direct[at];
+            for unit in 0..HIDDEN {
+                sums[unit] += plain[at] * hidden[at][unit];
+                root_sums[unit] += roots[at] * of_roots[at][unit];
             }
         }
-        for (sum, out) in row.active.iter_mut().zip(&self.out) {
-            *sum = sum.max(0.0);
-            score += *sum * out;
+        for unit in 0..HIDDEN {
+            let sum = self.hidden_bias[unit] + sums[unit] + root_sums[unit];
+            row.active[unit] = if sum > 0.0 { sum } else { 0.0 };
+            score += row.active[unit] * self.out[unit];
         }
-        score
+        score + root_score
     }
 
     /// Adds to `slope` what a row gives with whose score the loss rises by `by`.
+    #[inline(always)]
     pub(super) fn add_slope(&self, row: &Row, by: f32, slope: &mut Self) {
         slope.bias[0] += by;
         let mut behind = [0.0_f32; HIDDEN];
         let units = behind.iter_mut().zip(&mut slope.hidden_bias).zip(&self.out).zip(&mut slope.out);
         for ((((behind, bias), out), slope), active) in units.zip(&row.active) {
             *slope += by * active;
-            if *active > 0.0 {
-                *behind = by * out;
-                *bias += *behind;
-            }
+            *behind = if *active > 0.0 { by * out } else { 0.0 };
+            *bias += *behind;
         }
         let (hidden, _) = slope.hidden.as_chunks_mut::<HIDDEN>();
         for ((&phi, direct), units) in row.phi.iter().zip(&mut slope.direct).zip(hidden) {
             *direct += by * phi;
-            if phi != 0.0 {
-                for (sum, behind) in units.iter_mut().zip(&behind) {
-                    *sum += phi * behind;
-                }
+            for unit in 0..HIDDEN {
+                units[unit] += phi * behind[unit];
             }
         }
     }

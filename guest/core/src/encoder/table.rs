@@ -1,10 +1,14 @@
 //! Item vectors: looked up for a history, scored against a user vector.
 
 use crate::ItemIx;
+use crate::topn::TopN;
 
 use super::kernels;
 use super::shape::DIM;
 use super::weights::Values;
+
+/// Items that are scored at once for a choice: their scores stay within the first cache.
+const TILE: usize = 1024;
 
 /// A table `[items x dim]` of item vectors in a model file.
 ///
@@ -61,17 +65,42 @@ impl<'a> ItemTable<'a> {
     /// # Panics
     /// Where `user` does not hold [`Self::dim`] elements: a programming error, as mixing up two models.
     pub fn score_all(&self, user: &[f32], out: &mut [f32]) {
+        self.score_from(0, user, out);
+    }
+
+    /// Offers every item to `top`, with the score that [`Self::score_all`] gives, but for those whose score is infinite or no
+    /// number. Exact; O(items * dim), and nothing is kept of what is not chosen.
+    ///
+    /// # Panics
+    /// As [`Self::score_all`].
+    pub fn offer_all(&self, user: &[f32], top: &mut TopN) {
+        let mut tile = [0.0; TILE];
+        for first in (0..self.items()).step_by(TILE) {
+            let tile = &mut tile[..TILE.min(self.items() - first)];
+            self.score_from(first, user, tile);
+            for (item, &score) in (first as ItemIx..).zip(&*tile) {
+                if top.admits(score) && score.is_finite() {
+                    top.push(score, item);
+                }
+            }
+        }
+    }
+
+    /// Scores as many items as `out` has room for, from number `first` on.
+    fn score_from(&self, first: usize, user: &[f32], out: &mut [f32]) {
         assert_eq!(user.len(), self.dim, "the user vector is of another model");
+        let begin = first * self.dim;
         match self.values {
             Values::F32(values) => {
-                for (out, row) in out.iter_mut().zip(values.chunks_exact(self.dim)) {
+                for (out, row) in out.iter_mut().zip(values[begin..].chunks_exact(self.dim)) {
                     *out = kernels::dot(user, row);
                 }
             }
             Values::Int8 { codes, scales } => {
                 let mut buffer = [0; *DIM.end()];
                 let (user, step) = quantised(user, &mut buffer);
-                for ((out, row), scale) in out.iter_mut().zip(codes.chunks_exact(self.dim)).zip(scales) {
+                let rows = codes[begin..].chunks_exact(self.dim).zip(&scales[first..]);
+                for (out, (row, scale)) in out.iter_mut().zip(rows) {
                     *out = kernels::dot_i8(row, user) as f32 * (scale * step);
                 }
             }

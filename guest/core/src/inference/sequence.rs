@@ -1,7 +1,9 @@
-//! The sequence encoder on whichever engine runs it: history in, a logit for every item out.
+//! The sequence encoder on whichever engine runs it: history in, the items that it proposes out.
 
 use crate::ItemIx;
 use crate::encoder::{Decoder, DecoderScratch, EncodeError, EncoderShape, EncoderWeights};
+use crate::recommend::SEQUENCE_CANDIDATES;
+use crate::topn::TopN;
 
 use super::{Encoding, Graph, InferenceError, Input, Output, Values, check_finite};
 
@@ -46,7 +48,7 @@ impl Engine {
 pub struct SequenceEncoder {
     running: Running,
     user: Vec<f32>,
-    logits: Vec<f32>,
+    top: TopN,
 }
 
 #[derive(Debug)]
@@ -71,7 +73,7 @@ impl SequenceEncoder {
     }
 
     fn new(running: Running) -> Self {
-        Self { running, user: Vec::new(), logits: Vec::new() }
+        Self { running, user: Vec::new(), top: TopN::default() }
     }
 
     /// What runs it.
@@ -83,27 +85,31 @@ impl SequenceEncoder {
         }
     }
 
-    /// A finite logit for each item of `weights`, which are those of the model that this encoder was loaded from.
-    /// `history` is oldest first; its newest `max_len` items count.
+    /// The [`SEQUENCE_CANDIDATES`] items that follow `history` most likely, best first, with their finite logits. `weights` are
+    /// those of the model that this encoder was loaded from; `history` is oldest first, and its newest `max_len` items
+    /// count.
     ///
     /// # Errors
-    /// Where the history is empty, or the engine fails or gives something else than a user vector.
-    pub fn logits(
+    /// Where the history is empty, or the engine fails or gives something else than a user vector, or no logit is finite.
+    pub fn propose(
         &mut self,
         weights: &EncoderWeights<'_>,
         history: &[ItemIx],
-    ) -> Result<&[f32], InferenceError> {
+    ) -> Result<&[(f32, ItemIx)], InferenceError> {
         self.encode(weights, history)?;
-        self.logits.resize(weights.output.items(), 0.0);
-        weights.output.score_all(&self.user, &mut self.logits);
-        check_finite("logits", &self.logits)?;
-        Ok(&self.logits)
+        self.top.reset(SEQUENCE_CANDIDATES);
+        weights.output.offer_all(&self.user, &mut self.top);
+        let proposed = self.top.finish();
+        if proposed.is_empty() {
+            return Err(InferenceError::NotFinite { name: "logits".to_owned() });
+        }
+        Ok(proposed)
     }
 
     /// The user vector `[dim]`, for parity tests and similarity.
     ///
     /// # Errors
-    /// As [`Self::logits`].
+    /// As [`Self::propose`].
     pub fn user_vector(
         &mut self,
         weights: &EncoderWeights<'_>,

@@ -50,8 +50,8 @@ impl<'m> Engine<'m> {
         if history.is_empty() {
             return;
         }
-        if let Some(logits) = request.sequence.filter(|_| blend.sequence > 0.0) {
-            scratch.propose(logits);
+        if let Some(proposed) = request.sequence.filter(|_| blend.sequence > 0.0) {
+            scratch.propose(proposed);
             scratch.scales.sequence = Scale::new(blend.sequence, scratch.sequence.largest());
         }
         if let Some((rows, linear)) = self.model.linear().filter(|_| blend.linear > 0.0) {

@@ -131,9 +131,9 @@ pub struct Request<'a> {
     /// How many items at the beginning of `history` are of earlier visits: what may be wanted again, where the running visit
     /// has just had the rest.
     pub earlier: usize,
-    /// What the sequence encoder scored for the history: a finite logit per item of the catalogue. `None` where
-    /// there is no encoder or it has no answer.
-    pub sequence: Option<&'a [f32]>,
+    /// What the sequence encoder proposes for the history, best first, each item once, with its finite logit:
+    /// [`crate::inference::SequenceEncoder::propose`]. `None` where there is no encoder or it has no answer.
+    pub sequence: Option<&'a [(f32, ItemIx)]>,
     /// Items never to be returned.
     pub exclude: &'a [ItemIx],
     /// Whether items of the history may be returned again. The newest one of the running visit never is.

@@ -5,7 +5,7 @@ use crate::knn::{KnnScratch, Scores};
 use crate::linear::LinearScratch;
 use crate::topn::TopN;
 
-use super::{Recommendation, SEQUENCE_CANDIDATES, Source};
+use super::{Recommendation, Source};
 
 /// Working memory of one caller: about 29 bytes per item of the catalogue, and the kNN sample.
 #[derive(Debug, Default)]
@@ -97,17 +97,10 @@ impl Scratch {
 
     /// Takes the encoder's best items, each with its probability relative to the best: exp(logit − largest logit).
     ///
-    /// Softmax without its sum, which scales every score alike. O(items).
-    pub(super) fn propose(&mut self, logits: &[f32]) {
-        self.top.reset(SEQUENCE_CANDIDATES);
-        for (item, &logit) in logits.iter().enumerate() {
-            if self.top.admits(logit) {
-                self.top.push(logit, item as ItemIx);
-            }
-        }
-        let best = self.top.finish();
-        let Some(&(largest, _)) = best.first() else { return };
-        for &(logit, item) in best {
+    /// Softmax without its sum, which scales every score alike.
+    pub(super) fn propose(&mut self, proposed: &[(f32, ItemIx)]) {
+        let Some(&(largest, _)) = proposed.first() else { return };
+        for &(logit, item) in proposed {
             let share = (logit - largest).exp();
             // An exponent below -87 gives 0, and an item with score 0 is no candidate.
             if share > 0.0 {
