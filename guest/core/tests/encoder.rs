@@ -7,7 +7,7 @@ mod encoder_support;
 
 use encoder_support::{Weights, reference, small_shape};
 use endcap_core::encoder::{
-    Decoder, DecoderScratch, EncodeError, EncoderShape, Precision, Projection, quantise_rows,
+    Decoder, DecoderMemory, DecoderScratch, EncodeError, EncoderShape, Precision, Projection, quantise_rows,
 };
 use endcap_core::topn::TopN;
 use proptest::prelude::*;
@@ -72,6 +72,34 @@ proptest! {
         prop_assert!(off < 1e-5, "the user vector is off by {off}");
         let off = distance(&scores, &reference::scores(&weights, &expected));
         prop_assert!(off < 1e-5, "the scores are off by {off}");
+    }
+
+    #[test]
+    fn a_history_that_grows_gives_the_vectors_of_whole_histories(
+        (weights, history) in cases(),
+        steps in prop::collection::vec(1..6_usize, 1..8),
+        other in histories(30, 5),
+    ) {
+        let model = weights.model(Precision::Int8);
+        let view = model.encoder().expect("an encoder");
+        let decoder = Decoder::new(&view);
+        let (mut scratch, mut whole, mut memory) =
+            (DecoderScratch::default(), DecoderScratch::default(), DecoderMemory::default());
+        let ends = steps.iter().scan(0, |end, step| {
+            *end = history.len().min(*end + step);
+            Some(*end)
+        });
+        // What it knows of another history is forgotten, and that the same is asked again changes nothing.
+        let asked = ends.map(|end| &history[..end]);
+        let asked: Vec<&[u32]> =
+            std::iter::once(&other[..]).chain(asked).chain([&history[..], &history[..], &other[..]]).collect();
+        for history in asked {
+            let found = decoder.encode_more(view.embedding, history, &mut memory, &mut scratch);
+            let expected = decoder.encode(view.embedding, history, &mut whole);
+            prop_assert_eq!(found.expect("encodes"), expected.expect("encodes"));
+            let newest = history.len().saturating_sub(weights.shape.max_len);
+            prop_assert_eq!(memory.items(), &history[newest..]);
+        }
     }
 
     #[test]

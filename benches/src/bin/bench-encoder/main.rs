@@ -49,6 +49,8 @@ struct Args {
 struct Outcome {
     /// Nanoseconds for a user vector.
     encoding: f64,
+    /// The same where all but the newest item was read before.
+    next: f64,
     /// Nanoseconds for the scores of all items and the choice of the best.
     scoring: f64,
     /// Over the bits of all user vectors.
@@ -107,18 +109,22 @@ fn compare(
         }
         let scoring = median(outcomes.iter().map(|outcome| outcome.scoring).collect());
         let encoding = median(outcomes.iter().map(|outcome| outcome.encoding).collect());
+        let next = median(outcomes.iter().map(|outcome| outcome.next).collect());
         let ratio = by_tract / encoding;
         let verdict = match name.as_str() {
             "native" => "",
             _ if ratio >= GOAL => " (goal met)",
             _ => " (GOAL MISSED)",
         };
-        let (micros, scores) = (encoding / 1e3, scoring / 1e3);
+        let (micros, next_micros, scores) = (encoding / 1e3, next / 1e3, scoring / 1e3);
         println!(
-            "{:8}  {name:12} {micros:7.1} µs = {ratio:.2} of tract{verdict}; the best of all {scores:.1} µs",
+            "{:8}  {name:12} {micros:7.1} µs = {ratio:.2} of tract{verdict}; one more item {next_micros:.1} µs; the best of all {scores:.1} µs",
             ""
         );
-        figures.insert(name.clone(), json!({"encode_ns": encoding, "score_ns": scoring, "of_tract": ratio}));
+        figures.insert(
+            name.clone(),
+            json!({"encode_ns": encoding, "next_ns": next, "score_ns": scoring, "of_tract": ratio}),
+        );
     }
     Ok(json!({"items": length, "tract_ns": by_tract, "builtin": figures}))
 }
@@ -161,11 +167,12 @@ fn run(command: &Command, file: &Path, length: usize, runs: u32) -> anyhow::Resu
         bail!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
     }
     let text = String::from_utf8(output.stdout)?;
-    let [encoding, scoring, checksum, best] = text.split_whitespace().collect::<Vec<_>>()[..] else {
+    let [encoding, next, scoring, checksum, best] = text.split_whitespace().collect::<Vec<_>>()[..] else {
         bail!("it printed `{text}`");
     };
     Ok(Outcome {
         encoding: encoding.parse()?,
+        next: next.parse()?,
         scoring: scoring.parse()?,
         checksum: checksum.to_owned(),
         best: best.to_owned(),

@@ -3,7 +3,7 @@
 use crate::ItemIx;
 
 use super::kernels::rms_norm;
-use super::layer::{Buffers, Layer, Positions};
+use super::layer::{Buffers, Layer, Positions, Read};
 use super::shape::EncoderShape;
 use super::table::ItemTable;
 use super::weights::EncoderWeights;
@@ -37,11 +37,28 @@ pub struct Decoder {
     positions: Positions,
 }
 
-/// Buffers of [`Decoder::encode`]. They grow to the longest history and stay.
+/// Buffers of a [`Decoder`]. They grow to the longest history and stay.
 #[derive(Debug, Default)]
 pub struct DecoderScratch {
     buffers: Buffers,
     user: Vec<f32>,
+    /// Of [`Decoder::encode`], which forgets it.
+    memory: DecoderMemory,
+}
+
+/// What a [`Decoder`] knows of a history: every layer's keys and values of its items, `2 * layers * max_len * kv_dim`
+/// numbers of 4 bytes.
+#[derive(Debug, Default)]
+pub struct DecoderMemory {
+    items: Vec<ItemIx>,
+    layers: Vec<Read>,
+}
+
+impl DecoderMemory {
+    /// The history that is known, oldest item first.
+    pub fn items(&self) -> &[ItemIx] {
+        &self.items
+    }
 }
 
 impl Decoder {
@@ -74,6 +91,40 @@ impl Decoder {
         history: &[ItemIx],
         scratch: &'s mut DecoderScratch,
     ) -> Result<&'s [f32], EncodeError> {
+        let mut memory = std::mem::take(&mut scratch.memory);
+        memory.items.clear();
+        let done = self.run(embedding, history, &mut memory, scratch);
+        scratch.memory = memory;
+        done.map(|()| scratch.user.as_slice())
+    }
+
+    /// The same vector, bit by bit, where `memory` knows the history but for its newest items: only those are read, O(d (d + h)
+    /// + s d) a layer for one. Of any other history everything is read, and `memory` knows that one then.
+    ///
+    /// # Errors
+    /// As [`Self::encode`]; nothing is known then.
+    pub fn encode_more<'s>(
+        &self,
+        embedding: ItemTable<'_>,
+        history: &[ItemIx],
+        memory: &mut DecoderMemory,
+        scratch: &'s mut DecoderScratch,
+    ) -> Result<&'s [f32], EncodeError> {
+        let done = self.run(embedding, history, memory, scratch);
+        if done.is_err() {
+            memory.items.clear();
+        }
+        done.map(|()| scratch.user.as_slice())
+    }
+
+    /// Leaves the user vector in the scratch.
+    fn run(
+        &self,
+        embedding: ItemTable<'_>,
+        history: &[ItemIx],
+        memory: &mut DecoderMemory,
+        scratch: &mut DecoderScratch,
+    ) -> Result<(), EncodeError> {
         let history = &history[history.len().saturating_sub(self.shape.max_len)..];
         let items = embedding.items();
         if let Some(&item) = history.iter().find(|&&item| item as usize >= items) {
@@ -81,17 +132,27 @@ impl Decoder {
         }
         let last = history.len().checked_sub(1).ok_or(EncodeError::Empty)?;
         let dim = self.shape.dim;
-        let DecoderScratch { buffers, user } = scratch;
-        buffers.reset(&self.shape, history.len());
-        for (&item, row) in history.iter().zip(buffers.residual.chunks_exact_mut(dim)) {
+        let DecoderScratch { buffers, user, .. } = scratch;
+        // The last item is always read: its hidden state is what is asked for.
+        let known = if history.starts_with(&memory.items) { memory.items.len().min(last) } else { 0 };
+        let last = last - known;
+        buffers.reset(&self.shape, known, last + 1);
+        memory.layers.resize_with(self.layers.len(), Read::default);
+        for (&item, row) in history[known..].iter().zip(buffers.residual.chunks_exact_mut(dim)) {
             embedding.read(item, row);
         }
-        for (at, layer) in self.layers.iter().enumerate() {
+        for (at, (layer, read)) in self.layers.iter().zip(&mut memory.layers).enumerate() {
             let from = if at + 1 == self.layers.len() { last } else { 0 };
-            layer.run(&self.shape, &self.positions, from, buffers);
+            read.reserve(&self.shape);
+            layer.run(&self.shape, &self.positions, from, read, buffers);
         }
         user.resize(dim, 0.0);
         rms_norm(&buffers.residual[last * dim..][..dim], &self.norm, self.shape.norm_eps, user);
-        if user.iter().all(|value| value.is_finite()) { Ok(user) } else { Err(EncodeError::NotFinite) }
+        if !user.iter().all(|value| value.is_finite()) {
+            return Err(EncodeError::NotFinite);
+        }
+        memory.items.clear();
+        memory.items.extend_from_slice(history);
+        Ok(())
     }
 }

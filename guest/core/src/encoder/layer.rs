@@ -1,5 +1,7 @@
 //! One layer of the encoder: attention, then the gated layer, each added to the residual stream.
 
+use std::ops::Range;
+
 use super::kernels::{self, Panels, Rows};
 use super::projection::Projection;
 use super::shape::{EncoderShape, LANES};
@@ -39,10 +41,51 @@ pub(super) struct Layer {
     projections: [Vec<f32>; 7],
 }
 
-/// What the layers of one pass share. Rows are positions of the history.
+/// Keys and values of a layer for the positions that were read, with room for the longest history.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    /// For each head a matrix `[positions x head_dim]` in panels of eight positions.
+    keys: Vec<f32>,
+    /// For each head a matrix `[head_dim x positions]` in panels of eight components.
+    values: Vec<f32>,
+}
+
+impl Read {
+    /// Makes room; what was read stays.
+    pub(super) fn reserve(&mut self, shape: &EncoderShape) {
+        for panels in [&mut self.keys, &mut self.values] {
+            panels.resize(places(shape) * shape.kv_dim(), 0.0);
+        }
+    }
+
+    /// Makes the panels zeros that begin with one of the positions. Those that only fill the last panel have no weight, and
+    /// 0 times an old infinity would be no number.
+    fn begin_panels(&mut self, shape: &EncoderShape, positions: Range<usize>) {
+        let begin = positions.start.next_multiple_of(LANES);
+        let end = positions.end.next_multiple_of(LANES);
+        if begin < end {
+            let width = shape.head_dim();
+            for head in self.keys.chunks_exact_mut(places(shape) * width) {
+                head[begin * width..end * width].fill(0.0);
+            }
+            for components in self.values.chunks_exact_mut(places(shape) * LANES) {
+                components[begin * LANES..end * LANES].fill(0.0);
+            }
+        }
+    }
+}
+
+/// Positions of the longest history, in whole panels.
+fn places(shape: &EncoderShape) -> usize {
+    shape.max_len.next_multiple_of(LANES)
+}
+
+/// What the layers of one pass share. Rows are the positions of the history that are new.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     rows: usize,
+    /// Positions before them.
+    known: usize,
     /// The residual stream, `[rows x dim]`.
     pub(super) residual: Vec<f32>,
     /// Its norm, `[rows x dim]`; then what a half of the layer adds.
@@ -52,10 +95,6 @@ pub(super) struct Buffers {
     heads: Vec<f32>,
     /// Keys or values before they are put into panels, `[rows x kv_dim]`.
     projected: Vec<f32>,
-    /// Keys: for each head a matrix `[rows x head_dim]` in panels of eight positions.
-    keys: Vec<f32>,
-    /// Values: for each head a matrix `[head_dim x rows]` in panels of eight components.
-    values: Vec<f32>,
     /// Attention of [`QUERIES`] rows.
     scores: Vec<f32>,
     /// The gated layer, `[rows x hidden]`.
@@ -64,22 +103,16 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    /// Makes room for `rows` positions.
-    pub(super) fn reset(&mut self, shape: &EncoderShape, rows: usize) {
-        let padded = rows.next_multiple_of(LANES);
-        self.rows = rows;
+    /// Makes room for `rows` positions behind `known` ones.
+    pub(super) fn reset(&mut self, shape: &EncoderShape, known: usize, rows: usize) {
+        (self.known, self.rows) = (known, rows);
         for buffer in [&mut self.residual, &mut self.normed, &mut self.query, &mut self.heads] {
             buffer.resize(rows * shape.dim, 0.0);
         }
         self.projected.resize(rows * shape.kv_dim(), 0.0);
-        self.scores.resize(QUERIES * padded, 0.0);
+        self.scores.resize(QUERIES * places(shape), 0.0);
         self.gate.resize(rows * shape.hidden, 0.0);
         self.up.resize(rows * shape.hidden, 0.0);
-        // Positions that only fill the last panel have no weight, and 0 times an old infinity would be no number.
-        for panels in [&mut self.keys, &mut self.values] {
-            panels.clear();
-            panels.resize(padded * shape.kv_dim(), 0.0);
-        }
     }
 }
 
@@ -93,19 +126,21 @@ impl Layer {
         }
     }
 
-    /// Runs the layer over the residual stream. Only rows from `from` are brought up to date: keys and values are
-    /// made of every row, and the last layer needs no more of the earlier ones.
+    /// Runs the layer over the residual stream; `read` are the keys and values of the positions before it, to which those of
+    /// its rows come. Only rows from `from` are brought up to date: the last layer needs no more of the earlier ones than
+    /// keys and values.
     pub(super) fn run(
         &self,
         shape: &EncoderShape,
         positions: &Positions,
         from: usize,
+        read: &mut Read,
         buffers: &mut Buffers,
     ) {
         let EncoderShape { dim, norm_eps, .. } = *shape;
         norm_rows(&buffers.residual, &self.attention_norm, norm_eps, &mut buffers.normed);
-        self.project(shape, positions, from, buffers);
-        attend(shape, from, buffers);
+        self.project(shape, positions, from, read, buffers);
+        attend(shape, from, read, buffers);
         let Buffers { rows, residual, normed, heads, gate, up, .. } = buffers;
         let (rows, at) = (*rows - from, from * dim);
         let (residual, normed) = (&mut residual[at..], &mut normed[at..]);
@@ -129,18 +164,27 @@ impl Layer {
     }
 
     /// Queries of the rows from `from`; keys and values of every row, in panels.
-    fn project(&self, shape: &EncoderShape, positions: &Positions, from: usize, buffers: &mut Buffers) {
+    fn project(
+        &self,
+        shape: &EncoderShape,
+        positions: &Positions,
+        from: usize,
+        read: &mut Read,
+        buffers: &mut Buffers,
+    ) {
         let (dim, kv_dim, head_dim) = (shape.dim, shape.kv_dim(), shape.head_dim());
-        let Buffers { rows, normed, query, projected, keys, values, .. } = buffers;
-        let (rows, padded) = (*rows, rows.next_multiple_of(LANES));
+        let Buffers { rows, known, normed, query, projected, .. } = buffers;
+        let (rows, known, places) = (*rows, *known, places(shape));
+        read.begin_panels(shape, known..known + rows);
+        let Read { keys, values } = read;
         let query = &mut query[from * dim..];
         self.apply(Projection::Query, shape, &normed[from * dim..], rows - from, query);
-        positions.rotate(query, dim, head_dim, from);
+        positions.rotate(query, dim, head_dim, known + from);
 
         self.apply(Projection::Key, shape, normed, rows, projected);
-        positions.rotate(projected, kv_dim, head_dim, 0);
-        for (row, projected) in projected.chunks_exact(kv_dim).enumerate() {
-            let heads = projected.chunks_exact(head_dim).zip(keys.chunks_exact_mut(padded * head_dim));
+        positions.rotate(projected, kv_dim, head_dim, known);
+        for (row, projected) in (known..).zip(projected.chunks_exact(kv_dim)) {
+            let heads = projected.chunks_exact(head_dim).zip(keys.chunks_exact_mut(places * head_dim));
             for (head, panels) in heads {
                 let panel = &mut panels[row / LANES * LANES * head_dim..][..LANES * head_dim];
                 for (lanes, &component) in panel.as_chunks_mut::<LANES>().0.iter_mut().zip(head) {
@@ -151,8 +195,8 @@ impl Layer {
 
         self.apply(Projection::Value, shape, normed, rows, projected);
         // Eight components stay together, whatever the head: head_dim is a multiple of eight.
-        for (row, projected) in projected.chunks_exact(kv_dim).enumerate() {
-            let panels = values.chunks_exact_mut(padded * LANES);
+        for (row, projected) in (known..).zip(projected.chunks_exact(kv_dim)) {
+            let panels = values.chunks_exact_mut(places * LANES);
             for (lanes, panel) in projected.chunks_exact(LANES).zip(panels) {
                 panel[row * LANES..][..LANES].copy_from_slice(lanes);
             }
@@ -161,28 +205,28 @@ impl Layer {
 }
 
 /// Causal attention of the query rows from `from`, head by head, into `heads`.
-fn attend(shape: &EncoderShape, from: usize, buffers: &mut Buffers) {
+fn attend(shape: &EncoderShape, from: usize, read: &Read, buffers: &mut Buffers) {
     let (dim, head_dim) = (shape.dim, shape.head_dim());
-    let Buffers { rows, query, heads, keys, values, scores, .. } = buffers;
-    let padded = rows.next_multiple_of(LANES);
+    let Buffers { rows, known, query, heads, scores, .. } = buffers;
+    let (known, places) = (*known, places(shape));
     let scale = 1.0 / (head_dim as f32).sqrt();
     let group = shape.heads / shape.kv_heads;
     for head in 0..shape.heads {
-        let of_head = head / group * padded * head_dim..(head / group + 1) * padded * head_dim;
-        let (keys, values) = (&keys[of_head.clone()], &values[of_head]);
+        let of_head = head / group * places * head_dim..(head / group + 1) * places * head_dim;
+        let (keys, values) = (&read.keys[of_head.clone()], &read.values[of_head]);
         for first in (from..*rows).step_by(QUERIES) {
             let count = QUERIES.min(*rows - first);
             // Later positions are not even scored, but for those that share a panel with the last of these rows.
-            let live = (first + count).next_multiple_of(LANES);
+            let live = (known + first + count).next_multiple_of(LANES);
             let at = first * dim + head * head_dim;
             let keys = Panels::new(&keys[..live * head_dim], head_dim);
             let queries = Rows { data: &query[at..], stride: dim };
             kernels::matmul(queries, count, head_dim, keys, scores, live);
             for (row, scores) in scores.chunks_exact_mut(live).take(count).enumerate() {
-                kernels::softmax(scores, first + row + 1, scale);
+                kernels::softmax(scores, known + first + row + 1, scale);
             }
             let shares = Rows { data: scores, stride: live };
-            kernels::matmul(shares, count, live, Panels::new(values, padded), &mut heads[at..], dim);
+            kernels::matmul(shares, count, live, Panels::new(values, places), &mut heads[at..], dim);
         }
     }
 }

@@ -14,7 +14,7 @@ mod table;
 mod tensors;
 mod weights;
 
-pub use decoder::{Decoder, DecoderScratch, EncodeError};
+pub use decoder::{Decoder, DecoderMemory, DecoderScratch, EncodeError};
 pub use kernels::exp;
 pub use projection::Projection;
 pub use shape::{EncoderShape, ShapeError};

@@ -1,7 +1,7 @@
 //! The sequence encoder on whichever engine runs it: history in, the items that it proposes out.
 
 use crate::ItemIx;
-use crate::encoder::{Decoder, DecoderScratch, EncodeError, EncoderShape, EncoderWeights};
+use crate::encoder::{Decoder, DecoderMemory, DecoderScratch, EncodeError, EncoderShape, EncoderWeights};
 use crate::recommend::SEQUENCE_CANDIDATES;
 use crate::topn::TopN;
 
@@ -53,7 +53,7 @@ pub struct SequenceEncoder {
 
 #[derive(Debug)]
 enum Running {
-    Builtin { decoder: Decoder, scratch: Box<DecoderScratch> },
+    Builtin { decoder: Decoder, scratch: Box<DecoderScratch>, recent: Recent },
     Onnx { graph: Box<dyn Graph>, items: Vec<i64> },
     Ggml { graph: Box<dyn Graph>, tokens: Vec<i32> },
 }
@@ -61,7 +61,11 @@ enum Running {
 impl SequenceEncoder {
     /// The encoder on the built-in executor.
     pub fn builtin(weights: &EncoderWeights<'_>) -> Self {
-        Self::new(Running::Builtin { decoder: Decoder::new(weights), scratch: Box::default() })
+        Self::new(Running::Builtin {
+            decoder: Decoder::new(weights),
+            scratch: Box::default(),
+            recent: Recent::default(),
+        })
     }
 
     /// The encoder on a graph that was loaded from its form of this encoding.
@@ -124,8 +128,10 @@ impl SequenceEncoder {
         let history = &history[history.len().saturating_sub(max_len)..];
         let user = &mut self.user;
         match &mut self.running {
-            Running::Builtin { decoder, scratch } => {
-                let found = decoder.encode(weights.embedding, history, scratch).map_err(builtin)?;
+            Running::Builtin { decoder, scratch, recent } => {
+                let memory = recent.of(history);
+                let found = decoder.encode_more(weights.embedding, history, memory, scratch);
+                let found = found.map_err(builtin)?;
                 user.clear();
                 user.extend_from_slice(found);
                 return Ok(());
@@ -160,6 +166,31 @@ impl SequenceEncoder {
             }
         }
         check_finite("user vector", user)
+    }
+}
+
+/// Histories that were asked about last, newest first: the next click of one of those visitors costs the reading of one item.
+#[derive(Debug, Default)]
+struct Recent(Vec<DecoderMemory>);
+
+impl Recent {
+    /// Histories that are known at most: 57 KB each at the default size of an encoder, so 3.6 MB.
+    const MOST: usize = 64;
+
+    /// What is known of the longest beginning of `history`, or else of the one that was asked about longest ago.
+    fn of(&mut self, history: &[ItemIx]) -> &mut DecoderMemory {
+        let known = self.0.iter().enumerate().filter(|(_, memory)| history.starts_with(memory.items()));
+        let longest = known.max_by_key(|(at, memory)| (memory.items().len(), std::cmp::Reverse(*at)));
+        let at = match longest {
+            Some((at, memory)) if !memory.items().is_empty() => at,
+            _ if self.0.len() < Self::MOST => {
+                self.0.push(DecoderMemory::default());
+                self.0.len() - 1
+            }
+            _ => self.0.len() - 1,
+        };
+        self.0[..=at].rotate_right(1);
+        &mut self.0[0]
     }
 }
 
