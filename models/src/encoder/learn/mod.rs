@@ -1,8 +1,8 @@
 //! Training of the sequence encoder: next items by softmax cross-entropy, on all cores, in bounded memory.
 //!
-//! Tensors and gradients are candle's: it is small and needs nothing but the CPU, and its training loop is one's own, which a run
-//! needs that stops by held-out questions and is taken up again bit by bit. The softmax over a whole catalogue is beside it
-//! ([`loss`]): it gives the slope of the user vectors, and never keeps a batch's logits. What is kept from step to step (weights,
+//! candle keeps tensors and the tape: it is small and needs nothing but the CPU, and its training loop is one's own, which a run
+//! needs that stops by held-out questions and is taken up again bit by bit. The layers' operations are beside it, each with its
+//! gradient ([`ops`]), and so is the softmax over a whole catalogue ([`loss`]): it gives the slope of the user vectors, and never keeps a batch's logits. What is kept from step to step (weights,
 //! running means) are plain numbers of this crate, so that a checkpoint holds all of it.
 //!
 //! The same log, options and questions give the same weights, however many cores there are, and whether a run was

@@ -112,13 +112,11 @@ impl<F> Op<F> {
         }
         let (storage, layout) = outer.storage_and_layout();
         let gradients = Arch::new().dispatch(Backward(&self.0, slices, on_cpu(&storage, layout)?));
-        let mut at = 0;
-        let gradients = gradients.map(|gradient| {
-            at += 1;
-            Tensor::from_vec(gradient, inputs[at - 1].shape(), outer.device())
-        });
-        let gradients = gradients.into_iter().collect::<Result<Vec<_>>>()?;
-        gradients.try_into().or_else(|_| bail!("{}: a gradient for each input", F::NAME))
+        let mut tensors = inputs.map(Tensor::clone);
+        for (tensor, gradient) in tensors.iter_mut().zip(gradients) {
+            *tensor = Tensor::from_vec(gradient, tensor.shape(), outer.device())?;
+        }
+        Ok(tensors)
     }
 }
 

@@ -35,8 +35,9 @@ impl LearnPlan {
         // The rows, and for each part their gradient, a copy of the candidates and a tile of logits.
         let parts = options.batch.div_ceil(part_positions(shape));
         let copies = (1 + parts) * rows * shape.dim + parts.min(threads) * candidates * (shape.dim + 64);
-        // Tensors that a layer keeps for the way back, by what they are as large as.
-        let wide = 30 * shape.dim + 8 * shape.hidden + 6 * shape.heads * shape.max_len;
+        // Tensors that a layer keeps for the way back and their gradients, by what they are as large as; attention keeps none of
+        // its shares.
+        let wide = 30 * shape.dim + 8 * shape.hidden;
         let positions = part_positions(shape).max(shape.max_len) * parts.min(threads);
         let activations = positions * (shape.layers * wide + 8 * shape.dim);
         Self {
