@@ -103,8 +103,11 @@ impl<C: Clock, S: EventStore> Recommender<C, S> {
         let Self { clock, metrics, inference, scratch, history, earlier, exclude, found, .. } = self;
         let wanted = matches!(ask.strategy, Strategy::Personal | Strategy::Sequence) && !history.is_empty();
         let mut failed = wanted && Part::ALL.into_iter().any(|part| inference.is_missing(part));
+        let engine = Engine::new(model);
         let mut sequence = None;
-        if let (true, Some(encoder), Some(weights)) = (wanted, &mut inference.encoder, model.encoder()) {
+        // An encoder that weighs nothing in this list would cost more than all of the rest.
+        let heard = wanted && engine.hears_sequence(ask.strategy);
+        if let (true, Some(encoder), Some(weights)) = (heard, &mut inference.encoder, model.encoder()) {
             let proposed = encoder.propose(&weights, history);
             metrics.inference(Part::Encoder, proposed.is_ok());
             failed |= proposed.is_err();
@@ -123,7 +126,6 @@ impl<C: Clock, S: EventStore> Recommender<C, S> {
             min_score: ask.min_relevance,
             fallback: ask.fallback,
         };
-        let engine = Engine::new(model);
         engine.gather(&request, scratch);
         watch.stage(Stage::Gather, clock, metrics);
         let asked = wanted && ask.strategy == Strategy::Personal;

@@ -26,6 +26,17 @@ impl<'m> Engine<'m> {
         Self { model }
     }
 
+    /// Whether a list of this kind may hear the sequence encoder: else [`Request::sequence`] need not be filled.
+    pub fn hears_sequence(&self, strategy: Strategy) -> bool {
+        let parameters = &self.model.manifest().parameters;
+        let opening = parameters.opening.as_ref().map_or(0.0, |opening| opening.blend.sequence);
+        match strategy {
+            Strategy::Sequence => true,
+            Strategy::Personal => parameters.blend.sequence > 0.0 || opening > 0.0,
+            _ => false,
+        }
+    }
+
     /// Scores the candidates of `request` into `scratch`.
     pub fn gather(&self, request: &Request<'_>, scratch: &mut Scratch) {
         scratch.reset(self.model.items().len());
