@@ -104,28 +104,27 @@ impl<C: Clock, S: EventStore> Recommender<C, S> {
         let wanted = matches!(ask.strategy, Strategy::Personal | Strategy::Sequence) && !history.is_empty();
         let mut failed = wanted && Part::ALL.into_iter().any(|part| inference.is_missing(part));
         let engine = Engine::new(model);
-        let mut sequence = None;
-        // An encoder that weighs nothing in this list would cost more than all of the rest.
-        let heard = wanted && engine.hears_sequence(ask.strategy);
-        if let (true, Some(encoder), Some(weights)) = (heard, &mut inference.encoder, model.encoder()) {
-            let proposed = encoder.propose(&weights, history);
-            metrics.inference(Part::Encoder, proposed.is_ok());
-            failed |= proposed.is_err();
-            sequence = proposed.ok();
-            watch.stage(Stage::Sequence, clock, metrics);
-        }
-        let request = Request {
+        let mut request = Request {
             n: ask.n,
             strategy: ask.strategy,
             history,
             earlier: *earlier,
-            sequence,
+            sequence: None,
             exclude,
             repeat: ask.repeat,
             candidates: ask.rerank.then_some(ask.lists.candidates.as_slice()),
             min_score: ask.min_relevance,
             fallback: ask.fallback,
         };
+        // An encoder that weighs nothing in this list would cost more than all of the rest.
+        let heard = engine.hears_sequence(&request);
+        if let (true, Some(encoder), Some(weights)) = (heard, &mut inference.encoder, model.encoder()) {
+            let proposed = encoder.propose(&weights, history);
+            metrics.inference(Part::Encoder, proposed.is_ok());
+            failed |= proposed.is_err();
+            request.sequence = proposed.ok();
+            watch.stage(Stage::Sequence, clock, metrics);
+        }
         engine.gather(&request, scratch);
         watch.stage(Stage::Gather, clock, metrics);
         let asked = wanted && ask.strategy == Strategy::Personal;

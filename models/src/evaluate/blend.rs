@@ -66,7 +66,7 @@ pub fn tune_blend(
     let apart = opening.len() >= LEAST_CASES && within.len() >= LEAST_CASES;
     let parts = if apart { vec![within, opening] } else { vec![held.cases.iter().collect()] };
     let climbs = 1 + usize::from(encoder.is_some());
-    let most = parts.len() * (1 + climbs * (1 + ROUNDS * groups.iter().map(Vec::len).sum::<usize>()));
+    let most = parts.len() * climbs * (1 + ROUNDS * groups.iter().map(Vec::len).sum::<usize>());
     let mut tried = 0;
     let mut found = Vec::new();
     for cases in parts {
@@ -108,19 +108,19 @@ fn search(
 ) -> Result<(Parameters, [f64; 2]), EvaluateError> {
     let proposals = Proposals::of(model, cases);
     let targets = cases.iter().map(Case::distinct_targets).collect();
-    let mut questions = Questions { model, cases, targets, proposals: proposals.as_ref(), heard };
-    let first = mean(&questions.ask(start)?);
+    let asked = Vec::new();
+    let mut questions = Questions { model, cases, targets, proposals: proposals.as_ref(), heard, asked };
+    let all = questions.climb(start, |_| true, groups)?;
+    if proposals.is_none() {
+        return Ok((all.best, [all.first, mean(&all.found)]));
+    }
     let mut others = start.clone();
     others.blend.sequence = 0.0;
-    let (others, of_others) = questions.climb(&others, |setting| !setting.weighs_encoder(), groups)?;
-    if proposals.is_none() {
-        return Ok((others, [first, mean(&of_others)]));
-    }
-    let (all, of_all) = questions.climb(start, |_| true, groups)?;
-    let ([without, with], error) = paired(&of_others, &of_all);
+    let others = questions.climb(&others, |setting| !setting.weighs_encoder(), groups)?;
+    let ([without, with], error) = paired(&others.found, &all.found);
     Ok(match with - without > CHANCE * error {
-        true => (all, [first, with]),
-        false => (others, [first, without]),
+        true => (all.best, [all.first, with]),
+        false => (others.best, [all.first, without]),
     })
 }
 
@@ -134,28 +134,44 @@ struct Questions<'a> {
     proposals: Option<&'a Proposals>,
     /// Told of each setting.
     heard: &'a mut dyn FnMut(usize),
+    /// What was asked, with the figures: the second climb begins as the first did, and later rounds come by again.
+    asked: Vec<(Parameters, Vec<f64>)>,
+}
+
+/// Where a climb came to.
+struct Climbed {
+    best: Parameters,
+    /// NDCG@10 of each case by them.
+    found: Vec<f64>,
+    /// Its mean where the climb began.
+    first: f64,
 }
 
 impl Questions<'_> {
     /// NDCG@10 of each case by these parameters.
     fn ask(&mut self, parameters: &Parameters) -> Result<Vec<f64>, EvaluateError> {
+        if let Some((_, found)) = self.asked.iter().find(|(asked, _)| asked == parameters) {
+            return Ok(found.clone());
+        }
         self.model.ask_with(parameters).map_err(TrainError::from)?;
         let (markov, transitions) = (Markov::default(), Transitions::default());
         let parts = Parts { proposals: self.proposals, ..Parts::of_model(self.model, &markov, &transitions) };
         let found = ndcg_of_each(&parts, self.cases, &self.targets, Method::Blended, LIST);
         (self.heard)(1);
+        self.asked.push((parameters.clone(), found.clone()));
         Ok(found)
     }
 
     /// Goes from `start` to the better of its neighbours, one group of settings after the other, until there is none; only by
-    /// settings that are `free`. Gives where it ends and the figures there.
+    /// settings that are `free`.
     fn climb(
         &mut self,
         start: &Parameters,
         free: fn(&Setting) -> bool,
         groups: &[Vec<Setting>],
-    ) -> Result<(Parameters, Vec<f64>), EvaluateError> {
+    ) -> Result<Climbed, EvaluateError> {
         let (mut best, mut found) = (start.clone(), self.ask(start)?);
+        let first = mean(&found);
         for _ in 0..ROUNDS {
             let before = mean(&found);
             for group in groups {
@@ -179,7 +195,7 @@ impl Questions<'_> {
                 break;
             }
         }
-        Ok((best, found))
+        Ok(Climbed { best, found, first })
     }
 }
 

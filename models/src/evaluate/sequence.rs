@@ -16,13 +16,11 @@ pub(crate) struct Proposals(Vec<Vec<(f32, ItemIx)>>);
 impl Proposals {
     /// Asks the encoder of `model`, if it has one, on all cores.
     pub(super) fn of(model: &Model, cases: &[Case]) -> Option<Self> {
-        model.encoder()?;
+        let weights = model.encoder()?;
         let lists = on_all_cores(cases, |_, cases| {
-            let mut sequence = Sequence::new(model, None);
-            let mut proposed = |case: &Case| {
-                let proposed = sequence.as_mut().and_then(|sequence| sequence.propose(0, &case.history));
-                proposed.unwrap_or_default().to_vec()
-            };
+            let mut encoder = SequenceEncoder::builtin(&weights);
+            let mut proposed =
+                |case: &Case| encoder.propose(&weights, &case.history).unwrap_or_default().to_vec();
             cases.iter().map(&mut proposed).collect::<Vec<_>>()
         });
         Some(Self(lists.into_iter().flatten().collect()))

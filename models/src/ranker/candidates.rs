@@ -19,15 +19,15 @@ pub(super) struct Shortlist {
 
 /// The shortlists of `cases`, in their order, where items may come again.
 pub(super) fn shortlists(model: &Model, cases: &[Case]) -> Vec<Shortlist> {
-    let lists = on_all_cores(cases, |_, cases| {
+    let lists = on_all_cores(cases, |first, cases| {
         let engine = Engine::new(model);
         let mut scratch = Scratch::default();
         let mut sequence = Sequence::new(model, None);
-        let shortlist = |case: &Case| {
+        let shortlist = |(at, case): (usize, &Case)| {
             let request = Request {
                 history: &case.history,
                 earlier: case.earlier,
-                sequence: sequence.as_mut().and_then(|sequence| sequence.propose(0, &case.history)),
+                sequence: sequence.as_mut().and_then(|sequence| sequence.propose(at, &case.history)),
                 repeat: true,
                 ..Request::default()
             };
@@ -41,7 +41,7 @@ pub(super) fn shortlists(model: &Model, cases: &[Case]) -> Vec<Shortlist> {
                 targets: targets.len(),
             }
         };
-        cases.iter().map(shortlist).collect::<Vec<_>>()
+        (first..).zip(cases).map(shortlist).collect::<Vec<_>>()
     });
     lists.into_iter().flatten().collect()
 }

@@ -111,9 +111,9 @@ fn sum(lanes: Lanes) -> f32 {
     lanes.iter().sum()
 }
 
-/// Scalar product; the length is a multiple of [`LANES`].
+/// Scalar product of vectors of one length, a multiple of 8.
 #[inline(always)]
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0; LANES];
     for (a, b) in a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
         for lane in 0..LANES {

@@ -15,7 +15,7 @@ mod tensors;
 mod weights;
 
 pub use decoder::{Decoder, DecoderMemory, DecoderScratch, EncodeError};
-pub use kernels::exp;
+pub use kernels::{dot, exp};
 pub use projection::Projection;
 pub use shape::{EncoderShape, ShapeError};
 pub use table::ItemTable;

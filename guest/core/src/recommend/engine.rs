@@ -1,7 +1,7 @@
 //! The stages over one model.
 
 use crate::ItemIx;
-use crate::format::{Blend, Catalogue, LinearParameters, Model, Near};
+use crate::format::{Blend, Catalogue, LinearParameters, Model, Near, Opening};
 use crate::topn::TopN;
 use crate::{content, knn, linear, together};
 
@@ -26,14 +26,30 @@ impl<'m> Engine<'m> {
         Self { model }
     }
 
-    /// Whether a list of this kind may hear the sequence encoder: else [`Request::sequence`] need not be filled.
-    pub fn hears_sequence(&self, strategy: Strategy) -> bool {
-        let parameters = &self.model.manifest().parameters;
-        let opening = parameters.opening.as_ref().map_or(0.0, |opening| opening.blend.sequence);
-        match strategy {
-            Strategy::Sequence => true,
-            Strategy::Personal => parameters.blend.sequence > 0.0 || opening > 0.0,
-            _ => false,
+    /// Whether the answer to `request` depends on its [`Request::sequence`], which need not be filled otherwise.
+    pub fn hears_sequence(&self, request: &Request<'_>) -> bool {
+        !request.history.is_empty() && self.blend(request).sequence > 0.0
+    }
+
+    /// What a model asks otherwise where nothing of the running visit is known, and items may come again: what is new is
+    /// asked as within a visit.
+    fn opening(&self, request: &Request<'_>) -> Option<&'m Opening> {
+        let history = newest(request.history);
+        let begins = request.repeat && earlier(request, history) == history.len();
+        let opening = self.model.manifest().parameters.opening.as_ref();
+        opening.filter(|_| begins && request.strategy == Strategy::Personal)
+    }
+
+    /// What each source weighs.
+    fn blend(&self, request: &Request<'_>) -> Blend {
+        let within = &self.model.manifest().parameters.blend;
+        match request.strategy {
+            Strategy::Personal => self.opening(request).map_or(within, |opening| &opening.blend).clone(),
+            Strategy::Session => Blend { knn: 1.0, ..NOTHING },
+            Strategy::Together => Blend { together: 1.0, ..NOTHING },
+            Strategy::Linear => Blend { linear: 1.0, ..NOTHING },
+            Strategy::Sequence => Blend { sequence: 1.0, ..NOTHING },
+            Strategy::Trending | Strategy::Popular | Strategy::Latest => NOTHING,
         }
     }
 
@@ -41,26 +57,15 @@ impl<'m> Engine<'m> {
     pub fn gather(&self, request: &Request<'_>, scratch: &mut Scratch) {
         scratch.reset(self.model.items().len());
         let history = newest(request.history);
-        let parameters = &self.model.manifest().parameters;
-        let earlier = earlier(request, history);
-        // Where nothing of the running visit is known, and items may come again: what is new is asked as within a visit.
-        let opening = parameters
-            .opening
-            .as_ref()
-            .filter(|_| request.strategy == Strategy::Personal && request.repeat && earlier == history.len());
-        let (blend, knn) =
-            opening.map_or((&parameters.blend, &parameters.knn), |opening| (&opening.blend, &opening.knn));
-        let blend = match request.strategy {
-            Strategy::Personal => blend.clone(),
-            Strategy::Session => Blend { knn: 1.0, ..NOTHING },
-            Strategy::Together => Blend { together: 1.0, ..NOTHING },
-            Strategy::Linear => Blend { linear: 1.0, ..NOTHING },
-            Strategy::Sequence => Blend { sequence: 1.0, ..NOTHING },
-            Strategy::Trending | Strategy::Popular | Strategy::Latest => return,
-        };
-        if history.is_empty() {
+        let general = matches!(request.strategy, Strategy::Trending | Strategy::Popular | Strategy::Latest);
+        if history.is_empty() || general {
             return;
         }
+        let parameters = &self.model.manifest().parameters;
+        let earlier = earlier(request, history);
+        let opening = self.opening(request);
+        let knn = opening.map_or(&parameters.knn, |opening| &opening.knn);
+        let blend = self.blend(request);
         if let Some(proposed) = request.sequence.filter(|_| blend.sequence > 0.0) {
             scratch.propose(proposed);
             scratch.scales.sequence = Scale::new(blend.sequence, scratch.sequence.largest());

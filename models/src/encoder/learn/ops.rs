@@ -5,7 +5,7 @@
 //! Half of a training's time went there.
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Storage, Tensor, bail};
-use endcap_core::encoder::exp;
+use endcap_core::encoder::{dot, exp};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use pulp::{Arch, NullaryFnOnce};
@@ -460,20 +460,6 @@ impl Fused<3> for Attention {
         }
         [self.rotate(&of_queries, true), self.rotate(&of_keys, true), of_values]
     }
-}
-
-/// Numbers side by side, a vector register: a head's width is a multiple of it.
-const LANES: usize = 8;
-
-#[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0; LANES];
-    for (a, b) in a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    sums.into_iter().sum()
 }
 
 #[inline(always)]
