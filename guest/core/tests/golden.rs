@@ -1,7 +1,7 @@
 //! Files of every released format version stay readable for good.
 //!
 //! `golden/v1.model.wasm` was written by the first release of version 1, `golden/v1-learned.model.wasm` when it had every
-//! section that is learned. Never write one anew: if this test fails, the reader is wrong. (`ENDCAP_WRITE_GOLDEN=1` writes
+//! section that is learned, `golden/v1-cells.model.wasm` when item vectors could be in cells. Never write one anew: if this test fails, the reader is wrong. (`ENDCAP_WRITE_GOLDEN=1` writes
 //! a golden file where there is none yet.)
 
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
@@ -16,8 +16,8 @@ use encoder_support::{Weights, small_shape};
 use endcap_core::AlignedBytes;
 use endcap_core::encoder::{EncoderShape, Precision};
 use endcap_core::format::{
-    ContentParameters, Model, Question, RankerWeights, Verify, encode_content, encode_ranker, encode_sample,
-    section, write_model,
+    CellParameters, ContentParameters, Model, Question, RankerWeights, Verify, encode_cells, encode_content,
+    encode_ranker, encode_sample, section, write_model,
 };
 use endcap_core::inference::{HIDDEN, Ranker, RankerScope, RankerSpec, SequenceEncoder};
 use endcap_core::recommend::{Engine, Feature, Request, Scratch};
@@ -75,6 +75,38 @@ fn learned() -> Vec<u8> {
         (section::RANKER, encode_ranker(ranker)),
     ]);
     write_model(manifest, &bodies).expect("writes")
+}
+
+/// The golden shop with an encoder and cells over its item vectors. Never change it.
+fn with_cells() -> Vec<u8> {
+    let shop = Shop::golden();
+    let encoder = Weights::random(&EncoderShape { items: shop.items, ..small_shape() }, true, 4);
+    let alone = encoder.model(Precision::Int8);
+    let table = alone.encoder().expect("an encoder").output;
+    let mut centres = vec![0.0; 3 * table.dim()];
+    for (item, centre) in [2, 4, 8].into_iter().zip(centres.chunks_exact_mut(table.dim())) {
+        table.read(item, centre);
+    }
+    let cells = [vec![0, 2, 5, 9], vec![1, 4, 7, 10], vec![3, 6, 8, 11]];
+    let mut manifest = shop.manifest();
+    manifest.parameters.encoder = Some(encoder.shape.clone());
+    manifest.parameters.cells = Some(CellParameters { asked: 2, recall: 0.75 });
+    let mut bodies = shop.bodies();
+    bodies.extend([
+        (section::ENCODER_WEIGHTS, encoder.body(Precision::Int8)),
+        (section::ENCODER_CELLS, encode_cells(&centres, &cells, table)),
+    ]);
+    write_model(manifest, &bodies).expect("writes")
+}
+
+#[test]
+fn cells_are_read_and_the_same_are_searched() {
+    let model = golden("v1-cells.model.wasm", with_cells);
+    let encoder = model.encoder().expect("an encoder");
+    let mut sequence = SequenceEncoder::builtin(&encoder);
+    let proposed = sequence.propose(&encoder, &[1, 2]).expect("proposes");
+    let items: Vec<u32> = proposed.iter().map(|&(_, item)| item).collect();
+    assert_eq!(items, [2, 4, 1, 10, 0, 5, 9, 7]);
 }
 
 #[test]

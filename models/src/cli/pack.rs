@@ -4,13 +4,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use endcap_core::encoder::Precision;
+use endcap_core::format::CellParameters;
 #[cfg(feature = "ranker")]
 use endcap_core::format::section;
 
 use super::gate::GateArgs;
 use super::train::{failure, parse_weight};
 use super::{Failure, command, print};
-use crate::encoder::{EncoderForms, Weights};
+use crate::encoder::{CELLS_FROM, EncoderForms, Weights};
 use crate::gate::own_ndcg10;
 #[cfg(feature = "ranker")]
 use crate::inference::{RankerOptions, inspect_ranker};
@@ -125,10 +126,22 @@ impl EncoderArgs {
                 "the learned ranker is left out: it was learned with the encoder and the weights of training"
             );
         }
+        if weights.shape.items >= CELLS_FROM {
+            let items = weights.shape.items;
+            let _ = writeln!(std::io::stderr(), "putting the encoder's {items} items into cells");
+        }
         trained.add_encoder(&weights, weight, &forms).map_err(|error| {
             let of = self.encoder.as_deref().unwrap_or(Path::new("the encoder that was trained")).display();
             Failure::bad_input(anyhow::anyhow!("{of}: {error}"))
-        })
+        })?;
+        if let Some(CellParameters { asked, recall }) = &trained.manifest.parameters.cells {
+            let percent = 100.0 * recall;
+            let _ = writeln!(
+                std::io::stderr(),
+                "a history is answered from {asked} of them, with {percent:.1} % of the best 10 items"
+            );
+        }
+        Ok(())
     }
 
     /// Nothing is said of an encoder that is not there.

@@ -6,6 +6,7 @@
 //! Rotary positions turn interleaved pairs (components 0 and 1, 2 and 3, ...), as in the paper and in llama.cpp.
 //! Checkpoints whose rotation works on halves need their query and key rows reordered before they fit here.
 
+mod cells;
 mod error;
 pub mod gguf;
 #[cfg(feature = "encoder")]
@@ -16,6 +17,7 @@ mod safetensors;
 mod sections;
 mod weights;
 
+pub use cells::CELLS_FROM;
 pub use error::WeightsError;
 pub use sections::EncoderForms;
 pub use weights::{Layer, Weights};

@@ -2,7 +2,9 @@
 
 use endcap_core::encoder::{Precision, TensorError};
 use endcap_core::format::section;
+use endcap_core::inference::InferenceError;
 
+use super::cells::{CELLS_FROM, cells};
 use super::{Weights, gguf, onnx};
 use crate::train::{TrainError, Trained};
 
@@ -25,7 +27,8 @@ impl Default for EncoderForms {
 }
 
 impl Trained {
-    /// Adds an encoder over the items of this model, with `weight` in the personal list.
+    /// Adds an encoder over the items of this model, with `weight` in the personal list, and cells over its item vectors where
+    /// there are [`CELLS_FROM`] of them.
     ///
     /// # Errors
     /// [`TrainError::Encoder`] where it is over another number of items, or its weights do not fit its shape.
@@ -50,8 +53,19 @@ impl Trained {
         if forms.gguf {
             self.bodies.push((section::ENCODER_GGUF, gguf::write(&weights).map_err(failed)?));
         }
+        let items = weights.shape.items;
         self.manifest.parameters.encoder = Some(weights.shape);
         self.manifest.parameters.blend.sequence = weight;
+        self.manifest.parameters.cells = None;
+        if items >= CELLS_FROM {
+            let model = self.open()?;
+            if let Some(weights) = model.encoder() {
+                let failed = |error: InferenceError| TrainError::Encoder(error.to_string());
+                let (body, search) = cells(&model, &weights).map_err(failed)?;
+                self.bodies.push((section::ENCODER_CELLS, body));
+                self.manifest.parameters.cells = Some(search);
+            }
+        }
         Ok(())
     }
 }

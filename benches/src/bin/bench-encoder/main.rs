@@ -167,7 +167,9 @@ fn run(command: &Command, file: &Path, length: usize, runs: u32) -> anyhow::Resu
         bail!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
     }
     let text = String::from_utf8(output.stdout)?;
-    let [encoding, next, scoring, checksum, best] = text.split_whitespace().collect::<Vec<_>>()[..] else {
+    let [encoding, next, scoring, checksum, best] =
+        text.lines().next().unwrap_or_default().split_whitespace().collect::<Vec<_>>()[..]
+    else {
         bail!("it printed `{text}`");
     };
     Ok(Outcome {

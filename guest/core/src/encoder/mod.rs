@@ -5,6 +5,7 @@
 //! items against it. The same model is also packed as ONNX and as GGUF for engines outside; this is what serves
 //! where there is none.
 
+mod cells;
 mod decoder;
 mod kernels;
 mod layer;
@@ -14,6 +15,7 @@ mod table;
 mod tensors;
 mod weights;
 
+pub use cells::{CellScratch, Cells};
 pub use decoder::{Decoder, DecoderMemory, DecoderScratch, EncodeError};
 pub use kernels::{dot, exp};
 pub use projection::Projection;

@@ -87,7 +87,7 @@ impl<'a> ItemTable<'a> {
     }
 
     /// Scores as many items as `out` has room for, from number `first` on.
-    fn score_from(&self, first: usize, user: &[f32], out: &mut [f32]) {
+    pub(super) fn score_from(&self, first: usize, user: &[f32], out: &mut [f32]) {
         assert_eq!(user.len(), self.dim, "the user vector is of another model");
         let begin = first * self.dim;
         match self.values {

@@ -1,5 +1,6 @@
 //! Weights of an encoder as they are viewed in a model file.
 
+use super::cells::Cells;
 use super::projection::Projection;
 use super::shape::{EncoderShape, LANES};
 use super::table::ItemTable;
@@ -28,6 +29,8 @@ pub struct EncoderWeights<'a> {
     pub embedding: ItemTable<'a>,
     /// Item vectors that a user vector is scored against; the same where they are tied.
     pub output: ItemTable<'a>,
+    /// A second level over those, where the catalogue is so large that scoring all of it would take too long.
+    pub cells: Option<Cells<'a>>,
     /// Gains before attention, `[layers x dim]`.
     pub attention_norm: &'a [f32],
     /// Gains before the gated layer, `[layers x dim]`.

@@ -11,7 +11,7 @@ use super::error::FormatError;
 use super::section::ENCODER_WEIGHTS;
 
 /// An array of values and the array of its scales, which is there where the values are int8.
-type Names = (&'static str, &'static str);
+pub(super) type Names = (&'static str, &'static str);
 
 const EMBEDDING: Names = ("emb", "emb.s");
 const OUTPUT: Names = ("out", "out.s");
@@ -122,13 +122,13 @@ fn panels<T: Copy>(matrix: &[T], inputs: usize) -> Vec<T> {
 
 /// Where values lie.
 #[derive(Debug)]
-enum ValuesSlot {
+pub(super) enum ValuesSlot {
     F32(Slot<f32>),
     Int8(Slot<i8>, Slot<f32>),
 }
 
 impl ValuesSlot {
-    fn find(arrays: &Arrays, (values, scales): Names) -> Result<Self, ArrayError> {
+    pub(super) fn find(arrays: &Arrays, (values, scales): Names) -> Result<Self, ArrayError> {
         match arrays.slot(values) {
             Ok(slot) => Ok(Self::F32(slot)),
             Err(ArrayError::Kind { .. }) => Ok(Self::Int8(arrays.slot(values)?, arrays.slot(scales)?)),
@@ -136,7 +136,7 @@ impl ValuesSlot {
         }
     }
 
-    fn view<'a>(&self, file: &'a [u8]) -> Values<'a> {
+    pub(super) fn view<'a>(&self, file: &'a [u8]) -> Values<'a> {
         match self {
             Self::F32(slot) => Values::F32(slot.of(file)),
             Self::Int8(codes, scales) => Values::Int8 { codes: codes.of(file), scales: scales.of(file) },
@@ -200,6 +200,7 @@ impl EncoderSlots {
             shape,
             embedding: table(&self.embedding),
             output: table(self.output.as_ref().unwrap_or(&self.embedding)),
+            cells: None,
             projections: self.projections.each_ref().map(|slot| slot.view(file)),
             attention_norm: self.attention_norm.of(file),
             mlp_norm: self.mlp_norm.of(file),
@@ -239,7 +240,7 @@ fn check(weights: &EncoderWeights<'_>) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn check_values(values: Values<'_>, rows: usize, width: usize) -> Result<(), &'static str> {
+pub(super) fn check_values(values: Values<'_>, rows: usize, width: usize) -> Result<(), &'static str> {
     let (len, scales, numbers) = match values {
         Values::F32(values) => (values.len(), rows, values),
         Values::Int8 { codes, scales } => (codes.len(), scales.len(), scales),
@@ -251,7 +252,7 @@ fn check_values(values: Values<'_>, rows: usize, width: usize) -> Result<(), &'s
 }
 
 /// As [`super::sessions::all_sane`], for numbers of both signs: bits without the sign lie below infinity's.
-fn all_finite(values: &[f32]) -> bool {
+pub(super) fn all_finite(values: &[f32]) -> bool {
     let largest = values.iter().map(|value| value.to_bits() & 0x7fff_ffff).fold(0, Ord::max);
     largest < f32::INFINITY.to_bits()
 }

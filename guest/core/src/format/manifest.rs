@@ -93,9 +93,22 @@ pub struct Parameters {
     /// Dimensions of the sequence encoder, where the file carries one in any form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoder: Option<EncoderShape>,
+    /// How the second level over its item vectors is searched, where the file carries one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cells: Option<CellParameters>,
     /// What the ranker takes and gives, where the file carries one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranker: Option<RankerSpec>,
+}
+
+/// A search of some of the cells of item vectors, in place of all items.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CellParameters {
+    /// Cells that are searched for a user vector, at least 1.
+    pub asked: u32,
+    /// Share of the items that the encoder would propose by a search of everything that are found so, in [0, 1]; measured
+    /// when the cells were made, by histories of the log.
+    pub recall: f32,
 }
 
 /// Which sessions of the index are like a history.
@@ -402,6 +415,9 @@ impl Parameters {
         }
         if let Some(linear) = &self.linear {
             linear.check().map_err(|what| FormatError::Invariant { section: section::MANIFEST, what })?;
+        }
+        if self.cells.as_ref().is_some_and(|cells| cells.asked == 0) {
+            return invariant("cells.asked is 0");
         }
         Ok(())
     }

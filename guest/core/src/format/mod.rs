@@ -6,6 +6,7 @@
 //! that are multiples of 8 and hold named arrays, so [`Model`] views them in place after one validation.
 
 mod arrays;
+mod cells;
 mod content;
 mod encoder;
 mod error;
@@ -22,14 +23,16 @@ mod wasm;
 mod writer;
 
 pub use arrays::{ArrayError, Arrays, ArraysBuilder, Element};
+pub use cells::encode_cells;
 pub use content::{ContentRow, ContentRows, Near, encode_content};
 pub use encoder::{encode_encoder, rotary_angles};
 pub use error::FormatError;
 pub use items::{Catalogue, CatalogueBuilder, ItemRecord, ItemView};
 pub use linear::{Columns, LinearRow, LinearRows, encode_linear};
 pub use manifest::{
-    Blend, Card, ContentParameters, DataSummary, KnnMatching, KnnParameters, LinearHistory, LinearMethod,
-    LinearParameters, Manifest, Opening, Parameters, SectionEntry, TogetherParameters, TrendingParameters,
+    Blend, Card, CellParameters, ContentParameters, DataSummary, KnnMatching, KnnParameters, LinearHistory,
+    LinearMethod, LinearParameters, Manifest, Opening, Parameters, SectionEntry, TogetherParameters,
+    TrendingParameters,
 };
 pub use model::{Model, Verify};
 pub use neighbors::{NeighborRows, encode_neighbors};
@@ -67,6 +70,8 @@ pub mod section {
     pub const SAMPLE: &str = "endcap.sample";
     /// Sequence encoder for the built-in executor; optional.
     pub const ENCODER_WEIGHTS: &str = "endcap.encoder.weights";
+    /// Second level over the encoder's item vectors, for large catalogues; optional.
+    pub const ENCODER_CELLS: &str = "endcap.encoder.cells";
     /// Sequence encoder as an ONNX file; optional.
     pub const ENCODER_ONNX: &str = "endcap.encoder.onnx";
     /// Sequence encoder as a GGUF file; optional.

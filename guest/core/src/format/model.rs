@@ -10,6 +10,7 @@ use crate::inference::{RankerInput, RankerSpec};
 use crate::knn::SessionIndex;
 
 use super::arrays::Arrays;
+use super::cells::CellSlots;
 use super::content::{ContentRows, ContentSlots};
 use super::encoder::EncoderSlots;
 use super::error::FormatError;
@@ -49,6 +50,7 @@ pub struct Model {
     rankings: RankingSlots,
     sample: Option<SampleSlots>,
     encoder: Option<EncoderSlots>,
+    cells: Option<CellSlots>,
     ranker: Option<RankerSlots>,
     engines: EngineFiles,
 }
@@ -148,6 +150,15 @@ impl Model {
             }
             _ => None,
         };
+        let cells = match (body(section::ENCODER_CELLS), shape) {
+            (None, _) => None,
+            (Some(_), Some(shape)) if encoder.is_some() && manifest.parameters.cells.is_some() => {
+                Some(CellSlots::parse(file, &arrays(section::ENCODER_CELLS)?, shape)?)
+            }
+            (Some(_), _) => {
+                return invariant("there are cells without an encoder or without their parameters");
+            }
+        };
         let ranker = match (body(section::RANKER), &manifest.parameters.ranker) {
             (None, _) => None,
             (Some(_), None) => return invariant("there is a ranker without its specification"),
@@ -168,6 +179,7 @@ impl Model {
             rankings,
             sample,
             encoder,
+            cells,
             ranker,
             engines,
             bytes,
@@ -239,7 +251,11 @@ impl Model {
     /// The sequence encoder for the built-in executor.
     pub fn encoder(&self) -> Option<EncoderWeights<'_>> {
         let shape = self.manifest.parameters.encoder.as_ref()?;
-        self.encoder.as_ref().map(|slots| slots.view(self.bytes.as_slice(), shape))
+        let file = self.bytes.as_slice();
+        let weights = self.encoder.as_ref()?.view(file, shape);
+        let cells = self.cells.as_ref().zip(self.manifest.parameters.cells.as_ref());
+        let cells = cells.map(|(slots, search)| slots.view(file, shape, search.asked));
+        Some(EncoderWeights { cells, ..weights })
     }
 
     /// The learned ranker for the built-in executor, and what it takes.

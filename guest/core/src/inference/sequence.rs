@@ -1,7 +1,9 @@
 //! The sequence encoder on whichever engine runs it: history in, the items that it proposes out.
 
 use crate::ItemIx;
-use crate::encoder::{Decoder, DecoderMemory, DecoderScratch, EncodeError, EncoderShape, EncoderWeights};
+use crate::encoder::{
+    CellScratch, Decoder, DecoderMemory, DecoderScratch, EncodeError, EncoderShape, EncoderWeights,
+};
 use crate::recommend::SEQUENCE_CANDIDATES;
 use crate::topn::TopN;
 
@@ -48,6 +50,7 @@ impl Engine {
 pub struct SequenceEncoder {
     running: Running,
     user: Vec<f32>,
+    cells: CellScratch,
     top: TopN,
 }
 
@@ -77,7 +80,7 @@ impl SequenceEncoder {
     }
 
     fn new(running: Running) -> Self {
-        Self { running, user: Vec::new(), top: TopN::default() }
+        Self { running, user: Vec::new(), cells: CellScratch::default(), top: TopN::default() }
     }
 
     /// What runs it.
@@ -89,9 +92,9 @@ impl SequenceEncoder {
         }
     }
 
-    /// The [`SEQUENCE_CANDIDATES`] items that follow `history` most likely, best first, with their finite logits. `weights` are
-    /// those of the model that this encoder was loaded from; `history` is oldest first, and its newest `max_len` items
-    /// count.
+    /// The [`SEQUENCE_CANDIDATES`] items that follow `history` most likely, best first, with their finite logits: of all, or
+    /// of those in the cells that are searched where the model has [`EncoderWeights::cells`]. `weights` are those of the model
+    /// that this encoder was loaded from; `history` is oldest first, and its newest `max_len` items count.
     ///
     /// # Errors
     /// Where the history is empty, or the engine fails or gives something else than a user vector, or no logit is finite.
@@ -102,7 +105,10 @@ impl SequenceEncoder {
     ) -> Result<&[(f32, ItemIx)], InferenceError> {
         self.encode(weights, history)?;
         self.top.reset(SEQUENCE_CANDIDATES);
-        weights.output.offer_all(&self.user, &mut self.top);
+        match &weights.cells {
+            Some(cells) => cells.offer_near(&self.user, &mut self.cells, &mut self.top),
+            None => weights.output.offer_all(&self.user, &mut self.top),
+        }
         let proposed = self.top.finish();
         if proposed.is_empty() {
             return Err(InferenceError::NotFinite { name: "logits".to_owned() });
