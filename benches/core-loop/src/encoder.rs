@@ -1,10 +1,10 @@
 //! Turns histories into user vectors with the built-in executor, and tells how long that took.
 //!
 //! `encoder-loop MODEL ITEMS RUNS`: a model file with an encoder; how many items a history has, or `sessions` for those of the
-//! model's own index; how many histories are timed, after a tenth as many untimed. Prints one line: nanoseconds for a user vector, nanoseconds for it where all but
-//! the newest item was read before (a visitor's next click), nanoseconds for the scores of all items and the choice of
-//! those that serving takes, a checksum over the bits of every user vector, the same on every engine, and the best items
-//! of the last history with commas between. For a model with cells a second line: nanoseconds for the same choice by cells, the
+//! model's own index; how many histories are timed, after a tenth as many untimed. Prints one line: nanoseconds for a user
+//! vector, nanoseconds for it where all but the newest item was read before (a visitor's next click), nanoseconds for the
+//! scores of all items and the choice of those that serving takes, a checksum over the bits of every user vector, the same
+//! on every engine, and the best items of the last history with commas between. For a model with cells a second line: nanoseconds for the same choice by cells, the
 //! shares of the best 20 and of all of that choice that it finds, and the share of cells that it searches.
 
 use std::collections::HashSet;

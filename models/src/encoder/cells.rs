@@ -5,12 +5,12 @@ use endcap_core::encoder::{EncoderWeights, dot};
 use endcap_core::format::{CellParameters, Model, encode_cells};
 use endcap_core::inference::{InferenceError, SequenceEncoder};
 use endcap_core::topn::TopN;
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
 use rand::rngs::ChaCha8Rng;
 use rand::seq::index;
 use rand::{RngExt, SeedableRng};
 use rayon::prelude::*;
+
+use super::products::products;
 
 /// Items from which on there are cells. Below, a search of everything takes less than a millisecond under WasmEdge.
 pub const CELLS_FROM: usize = 100_000;
@@ -126,17 +126,9 @@ fn nearest(vectors: &[f32], centres: &[f32], dim: usize) -> Vec<u32> {
     // |x - c|^2 is smallest where x c - |c|^2 / 2 is largest.
     let half = |centre: &[f32]| centre.iter().map(|x| x * x).sum::<f32>() / 2.0;
     let halves: Vec<f32> = centres.chunks_exact(dim).map(half).collect();
-    let parts = vectors.par_chunks(TILE * dim).map_init(Vec::new, |products, vectors| {
-        let rows = vectors.len() / dim;
-        products.resize(rows * cells, 0.0);
-        matmul(
-            MatMut::from_row_major_slice_mut(&mut *products, rows, cells),
-            Accum::Replace,
-            MatRef::from_row_major_slice(vectors, rows, dim),
-            MatRef::from_row_major_slice(centres, cells, dim).transpose(),
-            1.0,
-            Par::Seq,
-        );
+    let parts = vectors.par_chunks(TILE * dim).map_init(Vec::new, |found, vectors| {
+        found.resize(vectors.len() / dim * cells, 0.0);
+        products(vectors, centres, dim, found);
         let best = |row: &[f32]| {
             let mut best = (f32::NEG_INFINITY, 0);
             for ((product, half), cell) in row.iter().zip(&halves).zip(0..) {
@@ -146,7 +138,7 @@ fn nearest(vectors: &[f32], centres: &[f32], dim: usize) -> Vec<u32> {
             }
             best.1
         };
-        products.chunks_exact(cells).map(best).collect::<Vec<u32>>()
+        found.chunks_exact(cells).map(best).collect::<Vec<u32>>()
     });
     parts.collect::<Vec<_>>().concat()
 }

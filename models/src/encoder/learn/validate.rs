@@ -2,13 +2,12 @@
 
 use candle_core::{Device, Result, Tensor};
 use endcap_core::topn::TopN;
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 use super::graph::{Dropout, Leaves, Tables, hidden, leaf};
 use super::sequences::chance;
 use crate::encoder::Weights;
+use crate::encoder::products::products;
 use crate::evaluate::{Case, ndcg};
 
 /// Histories that are read at once.
@@ -70,14 +69,7 @@ fn rank(weights: &Weights, users: &[f32], cases: &[&Case]) -> f64 {
     let mut scores = vec![0.0; together * items];
     for (users, cases) in users.chunks(together * dim).zip(cases.chunks(together)) {
         let scores = &mut scores[..cases.len() * items];
-        matmul(
-            MatMut::from_row_major_slice_mut(&mut *scores, cases.len(), items),
-            Accum::Replace,
-            MatRef::from_row_major_slice(users, cases.len(), dim),
-            MatRef::from_row_major_slice(&weights.embedding, items, dim).transpose(),
-            1.0,
-            Par::Seq,
-        );
+        products(users, &weights.embedding, dim, scores);
         for (case, scores) in cases.iter().zip(scores.chunks_exact(items)) {
             top.reset(LIST);
             let newest = case.history[case.earlier..].last();
