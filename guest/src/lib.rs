@@ -18,5 +18,11 @@ pub mod net;
 #[cfg(target_os = "wasi")]
 pub mod program;
 pub mod recommender;
+pub mod reload;
 pub mod service;
 pub mod start;
+
+#[cfg(test)]
+#[path = "../tests/common/model.rs"]
+#[allow(dead_code, unreachable_pub, clippy::expect_used, reason = "the tests under WasmEdge use the rest")]
+mod model;

@@ -148,6 +148,14 @@ impl<C: Clock, S: EventStore> Recommender<C, S> {
         fallback
     }
 
+    /// For another model from now on: with its `inference`, and what is remembered in its numbers of items.
+    pub fn change_model(&mut self, inference: Inference, number: &dyn Fn(ItemIx) -> Option<ItemIx>) {
+        self.store.renumber(number);
+        self.inference = inference;
+        self.scratch = Scratch::default();
+        self.found.clear();
+    }
+
     /// The last answer, best first.
     pub fn found(&self) -> &[Recommendation] {
         &self.found

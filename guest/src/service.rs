@@ -7,10 +7,13 @@ use endcap_core::store::EventStore;
 use crate::aot::Speed;
 use crate::api::ask::Lists;
 use crate::api::{self, ApiError, Route, Told};
-use crate::clock::{Clock, Nanos};
+use crate::clock::{Clock, MILLISECOND, Nanos, Now};
 use crate::http::{ContentType, Handler, HttpError, Reply, Request};
+use crate::inference::{Choice, Inference};
+use crate::log::{Level, Log};
 use crate::net::{App, ConnectionEvent};
 use crate::recommender::Recommender;
+use crate::reload::{Finished, Reload, Step, Trial};
 
 /// What the service tells of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +30,20 @@ pub struct About {
     pub model_read: Nanos,
 }
 
+/// Work beside requests that is done at once: what a request may have to wait for it.
+const SLICE: Nanos = MILLISECOND / 5;
+
+/// How a service comes to another model.
+#[derive(Debug)]
+pub struct Reloads {
+    /// Looks after the file.
+    pub reload: Reload,
+    /// What may run the models of the next one.
+    pub inference: Choice,
+    /// Where it is told.
+    pub log: Log,
+}
+
 /// Serves one model.
 #[derive(Debug)]
 pub struct Service<C, S> {
@@ -35,12 +52,47 @@ pub struct Service<C, S> {
     pub(crate) recommender: Recommender<C, S>,
     pub(crate) about: About,
     pub(crate) draining: bool,
+    pub(crate) reloads: Option<Reloads>,
 }
 
 impl<C: Clock, S: EventStore> Service<C, S> {
     /// A service over `model`.
     pub fn new(model: Model, recommender: Recommender<C, S>, about: About) -> Self {
-        Self { model, lists: Lists::default(), recommender, about, draining: false }
+        Self { model, lists: Lists::default(), recommender, about, draining: false, reloads: None }
+    }
+
+    /// The same, looking after the model's file.
+    pub fn with_reloads(self, reloads: Reloads) -> Self {
+        Self { reloads: Some(reloads), ..self }
+    }
+
+    /// Tells what came of a file, and serves it where it is to serve.
+    fn finish(&mut self, Finished { outcome, mut fields, trial }: Finished, now: Now) {
+        let began = self.recommender.clock.nanos();
+        if let Some(trial) = trial {
+            self.replace(*trial);
+        }
+        let Some(Reloads { reload, log, .. }) = &mut self.reloads else { return };
+        let manifest = self.model.manifest();
+        reload.pause = reload.pause.max(self.recommender.clock.nanos().saturating_sub(began));
+        fields["outcome"] = outcome.as_str().into();
+        fields["serving"] = serde_json::json!({
+            "model": manifest.name, "created": manifest.created, "sha256": self.about.model_sha256,
+            "items": self.model.items().len(), "inference": self.recommender.inference.to_json(),
+        });
+        fields["pause_ms"] = (reload.pause as f64 / MILLISECOND as f64).into();
+        let level = if outcome.is_refusal() { Level::Error } else { Level::Info };
+        log.write(level, now.unix_ms, "reload", fields);
+    }
+
+    /// Serves another model from now on. What is remembered of sessions and users stays.
+    fn replace(&mut self, trial: Trial) {
+        let Trial { model, sha256, numbers, .. } = trial;
+        let choice = self.reloads.as_ref().map_or(Choice::Off, |reloads| reloads.inference);
+        let inference = Inference::of_process(&model, choice.again());
+        self.recommender.change_model(inference, &|item| numbers.forward(item));
+        self.model = model;
+        self.about.model_sha256 = sha256;
     }
 
     fn dispatch(
@@ -77,6 +129,7 @@ impl<C: Clock, S: EventStore> Service<C, S> {
                 api::metrics(self, out);
                 Ok(())
             }
+            Route::Reload => api::reload(self, request, out),
             Route::Drain => {
                 api::drain(self, out);
                 Ok(())
@@ -132,6 +185,26 @@ impl<C: Clock, S: EventStore> App for Service<C, S> {
                 metrics.open_connections += 1;
             }
             ConnectionEvent::Closed => metrics.open_connections = metrics.open_connections.saturating_sub(1),
+        }
+    }
+
+    fn background_due(&self) -> Nanos {
+        self.reloads.as_ref().map_or(Nanos::MAX, |reloads| reloads.reload.due())
+    }
+
+    fn background(&mut self, now: Now) {
+        let Self { model, about, recommender, reloads, .. } = self;
+        let Some(Reloads { reload, .. }) = reloads else { return };
+        let mut before = now.nanos;
+        loop {
+            let step = reload.step(model, &about.model_sha256, now.nanos);
+            let after = recommender.clock.nanos();
+            reload.pause = reload.pause.max(after.saturating_sub(before));
+            match step {
+                Step::More if after < now.nanos.saturating_add(SLICE) => before = after,
+                Step::More | Step::Rest => return,
+                Step::Done(finished) => return self.finish(finished, now),
+            }
         }
     }
 }

@@ -14,10 +14,7 @@ use crate::clock::{ManualClock, Now};
 use crate::http::{Method, Port};
 use crate::inference::{Choice, Inference};
 use crate::metrics::Stage;
-
-#[path = "../tests/common/model.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the tests under WasmEdge use the rest")]
-mod model;
+use crate::model;
 
 struct Shop {
     service: Service<Rc<ManualClock>, MemoryStore>,
@@ -201,7 +198,7 @@ fn a_dislike_hides_and_time_forgets() {
     let view = json!({"events": [{"user": "v", "item": "i10", "event": "view"}]});
     shop.post("/v1/events", &view.to_string());
     assert_eq!(shop.get("/api/recommend/v?n=2").1["fallback"], Value::Null);
-    shop.clock.advance(1_000_001 * crate::clock::MILLISECOND);
+    shop.clock.advance(1_000_001 * MILLISECOND);
     assert_eq!(shop.get("/api/recommend/v?n=2").1["fallback"], "no_history");
 }
 
@@ -331,4 +328,57 @@ proptest! {
         prop_assert!([200, 400, 404, 405].contains(&status));
         prop_assert!(serde_json::from_str::<Value>(&text).is_ok(), "{}", text);
     }
+}
+
+#[test]
+fn another_model_serves_and_what_is_remembered_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.wasm");
+    let (first, second) = (model::with_questions(false, false), model::with_questions(true, false));
+    std::fs::write(&path, &second).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    let settings = crate::reload::Settings { path, verify: Verify::Full, every: None, margin: 0.05 };
+    let mut shop = Shop::open_with(&first, Choice::Auto);
+    let reload = Reload::new(settings, None);
+    shop.service =
+        shop.service.with_reloads(Reloads { reload, inference: Choice::Auto, log: Log::new(Level::Error) });
+    let event = json!({"events": [{"session": "s", "item": "i10", "event": "view"}]});
+    assert_eq!(shop.post("/v1/events", &event.to_string()).0, 200);
+    let asked = json!({"session": "s", "n": 4, "fallback": false});
+    let sorted = |mut items: Vec<String>| {
+        items.sort();
+        items
+    };
+    assert_eq!(sorted(shop.items(asked.clone())), ["i11", "i12", "i8", "i9"]);
+    let sha256 = shop.service.about.model_sha256.clone();
+    let mut admin = |query: &str| {
+        let now = Now { nanos: shop.clock.nanos(), unix_ms: shop.clock.unix_ms() };
+        let request =
+            Request { method: Method::Post, path: "/reload", query, body: b"", port: Port::Admin, now };
+        let mut out = Vec::new();
+        let status = shop.service.handle(&request, &mut out).status;
+        (status.code().to_owned(), String::from_utf8(out).unwrap())
+    };
+    let (status, answer) = admin("force=maybe");
+    assert!(status == "400" && answer.contains("true or false"), "{answer}");
+    let (status, answer) = admin("forse=true");
+    assert!(status == "400" && answer.contains("did you mean `force`?"), "{answer}");
+    assert_eq!(admin("force=false").0, "200");
+    for _ in 0..1000 {
+        let now = Now { nanos: shop.clock.nanos(), unix_ms: shop.clock.unix_ms() };
+        if shop.service.background_due() <= now.nanos {
+            shop.service.background(now);
+        }
+        shop.clock.advance(SLICE);
+    }
+    assert_ne!(shop.service.about.model_sha256, sha256);
+    assert_eq!(shop.service.model.items().id(0), "i49");
+    assert_eq!(
+        sorted(shop.items(asked)),
+        ["i11", "i12", "i8", "i9"],
+        "the session is remembered by other numbers"
+    );
+    let (_, metrics) = shop.send(Method::Get, "/metrics", b"");
+    assert!(metrics.contains("endcap_reloads_total{outcome=\"replaced\"} 1"), "{metrics}");
+    assert!(metrics.contains("endcap_reload_refused 0"), "{metrics}");
 }

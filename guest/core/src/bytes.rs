@@ -15,6 +15,14 @@ impl AlignedBytes {
         Self { words: vec![0; len.div_ceil(8)], len }
     }
 
+    /// The same; `None` where there is no memory for it.
+    pub fn try_zeroed(len: usize) -> Option<Self> {
+        let mut words = Vec::new();
+        words.try_reserve_exact(len.div_ceil(8)).ok()?;
+        words.resize(len.div_ceil(8), 0);
+        Some(Self { words, len })
+    }
+
     /// A copy of `bytes`.
     pub fn copy_from(bytes: &[u8]) -> Self {
         let mut buffer = Self::zeroed(bytes.len());

@@ -15,6 +15,7 @@ mod bytes;
 pub mod content;
 pub mod encoder;
 pub mod format;
+pub mod gate;
 pub mod inference;
 pub mod knn;
 pub mod linear;

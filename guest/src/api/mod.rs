@@ -19,6 +19,6 @@ pub use route::{Route, find};
 pub(crate) use events::post_events;
 pub(crate) use gorse::post_feedback;
 pub(crate) use items::neighbors;
-pub(crate) use operations::{drain, live, metrics, model, ready};
+pub(crate) use operations::{drain, live, metrics, model, ready, reload};
 pub(crate) use rankings::ranking;
 pub(crate) use recommend::{recommend, session_recommend, user_recommend};

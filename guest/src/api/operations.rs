@@ -3,12 +3,15 @@
 use endcap_core::inference::Engine;
 use endcap_core::store::EventStore;
 
-use super::error::ApiError;
+use super::error::{ApiError, Problem};
+use super::json::{shown, unknown_field};
 use crate::calendar::parse_rfc3339;
 use crate::clock::{Clock, SECOND};
+use crate::http::{Request, target};
 use crate::inference::Part;
 use crate::metrics::Exposition;
-use crate::service::Service;
+use crate::reload::{Outcome, Reload};
+use crate::service::{Reloads, Service};
 
 /// The process answers.
 pub(crate) fn live(out: &mut Vec<u8>) {
@@ -33,9 +36,35 @@ pub(crate) fn drain<C: Clock, S: EventStore>(service: &mut Service<C, S>, out: &
     out.extend_from_slice(b"{\"status\":\"draining\"}");
 }
 
+/// Looks at the model's file at once: the event loop goes on with it after this turn, and the log tells what came of it.
+pub(crate) fn reload<C: Clock, S: EventStore>(
+    service: &mut Service<C, S>,
+    request: &Request<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), ApiError> {
+    let mut force = false;
+    for (name, value) in target::pairs(request.query) {
+        let problem = match (name, value) {
+            ("force", "true") => {
+                force = true;
+                continue;
+            }
+            ("force", "false") => continue,
+            ("force", _) => Problem::Range { name: "force", got: shown(value), allowed: "true or false" },
+            _ => unknown_field(name, &["force"]),
+        };
+        return Err(ApiError::Field { problem, place: None });
+    }
+    let Some(reloads) = &mut service.reloads else { return Err(ApiError::NoSuchPath) };
+    reloads.reload.ask(force);
+    out.extend_from_slice(b"{\"status\":\"reloading\"}");
+    Ok(())
+}
+
 /// What the model file says of itself, and how it runs.
 pub(crate) fn model<C: Clock, S: EventStore>(service: &Service<C, S>, out: &mut Vec<u8>) {
-    let Service { model, about, .. } = service;
+    let Service { model, about, reloads, .. } = service;
+    let refused = reloads.as_ref().and_then(|reloads| reloads.reload.refused());
     let answer = serde_json::json!({
         "name": model.manifest().name,
         "bytes": model.bytes(),
@@ -43,6 +72,7 @@ pub(crate) fn model<C: Clock, S: EventStore>(service: &Service<C, S>, out: &mut 
         "sessions": model.sessions().sessions(),
         "aot": about.speed.is_compiled(),
         "inference": service.recommender.inference.to_json(),
+        "refused": refused.map(Outcome::as_str),
         "manifest": model.manifest(),
     });
     out.extend_from_slice(answer.to_string().as_bytes());
@@ -110,6 +140,9 @@ pub(crate) fn metrics<C: Clock, S: EventStore>(service: &Service<C, S>, out: &mu
         ];
         text.sample(&labels, 1.0);
     }
+    if let Some(Reloads { reload, .. }) = &service.reloads {
+        reload_metrics(reload, text);
+    }
     let target = std::env::consts::ARCH;
     text.family("endcap_build_info", "gauge", "This program.")
         .sample(&[("version", env!("CARGO_PKG_VERSION")), ("target", target)], 1.0);
@@ -123,6 +156,19 @@ pub(crate) fn metrics<C: Clock, S: EventStore>(service: &Service<C, S>, out: &mu
         .sample(&[], about.ready as f64 / SECOND as f64);
     text.family("endcap_start_time_seconds", "gauge", "Start of the program, seconds since 1970.")
         .sample(&[], about.started_unix_ms as f64 / 1000.0);
+}
+
+fn reload_metrics(reload: &Reload, text: &mut Exposition<'_>) {
+    text.family("endcap_reloads_total", "counter", "Files at the model's path, by what came of them.");
+    for (outcome, count) in reload.counts() {
+        text.sample(&[("outcome", outcome.as_str())], count as f64);
+    }
+    let help = "1 where what lies at the model's path does not serve: the log says why.";
+    text.family("endcap_reload_refused", "gauge", help)
+        .sample(&[], f64::from(u8::from(reload.refused().is_some())));
+    let help = "Longest time for which a reload kept requests waiting.";
+    text.family("endcap_reload_pause_seconds", "gauge", help)
+        .sample(&[], reload.pause as f64 / SECOND as f64);
 }
 
 /// Linear memory never shrinks, so this is also its peak. Unknown, hence 0, in a native build.

@@ -22,12 +22,13 @@ pub enum Route {
     Ready,
     Metrics,
     Drain,
+    Reload,
     Unknown,
 }
 
 impl Route {
     /// Every route, in the order of [`Self::index`].
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Recommend,
         Self::UserRecommend,
         Self::SessionRecommend,
@@ -42,6 +43,7 @@ impl Route {
         Self::Ready,
         Self::Metrics,
         Self::Drain,
+        Self::Reload,
         Self::Unknown,
     ];
 
@@ -67,6 +69,7 @@ impl Route {
             Self::Ready => "/readyz",
             Self::Metrics => "/metrics",
             Self::Drain => "/drain",
+            Self::Reload => "/reload",
             Self::Unknown => "unknown",
         }
     }
@@ -74,7 +77,7 @@ impl Route {
     /// The value of `Allow`.
     pub fn allow(self) -> &'static str {
         match self {
-            Self::Recommend | Self::SessionRecommend | Self::Events | Self::Feedback => "POST",
+            Self::Recommend | Self::SessionRecommend | Self::Events | Self::Feedback | Self::Reload => "POST",
             Self::Drain => "GET, POST",
             _ => "GET, HEAD",
         }
@@ -98,6 +101,7 @@ pub fn find(path: &str, port: Port) -> (Route, &str) {
         "/readyz" | "/api/health/ready" => Route::Ready,
         "/metrics" => Route::Metrics,
         "/drain" if port == Port::Admin => Route::Drain,
+        "/reload" if port == Port::Admin => Route::Reload,
         // The node's port serves the node and nobody else.
         _ if port == Port::Admin => Route::Unknown,
         "/api/session/recommend" => Route::SessionRecommend,

@@ -17,6 +17,14 @@ pub enum ConfigError {
         /// What it counts.
         unit: &'static str,
     },
+    /// Not a share.
+    #[error("{name}=`{value}`: a number from 0 to 1 is allowed, such as 0.05")]
+    Share {
+        /// Variable.
+        name: &'static str,
+        /// Its value.
+        value: String,
+    },
     /// A word that has no meaning here.
     #[error("{name}=`{value}`: allowed are {allowed}")]
     Word {

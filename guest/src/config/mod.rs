@@ -62,6 +62,10 @@ pub struct Config {
     pub verify: Verify,
     /// What may run the models of the file.
     pub inference: Choice,
+    /// Time between two looks at whether another model lies at the path; none where `None`.
+    pub reload: Option<Nanos>,
+    /// Share of the serving model's NDCG@10 by which another may be worse, beyond chance.
+    pub reload_margin: f64,
     /// What is logged.
     pub log: Level,
     /// Whether to stop, successfully, when the service would be ready.

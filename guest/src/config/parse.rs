@@ -7,10 +7,11 @@ use endcap_core::format::Verify;
 
 use super::variables::{
     ADMIN_LISTEN, CHECK, DRAIN_DELAY_MS, DRAIN_MS, IDLE_TIMEOUT_MS, INFERENCE, LISTEN, LOG, MAX_BODY_BYTES,
-    MAX_CONNECTIONS, MAX_OWNERS, MODEL_PATH, REQUEST_TIMEOUT_MS, SESSION_TTL_S, VARIABLES, VERIFY, Variable,
+    MAX_CONNECTIONS, MAX_OWNERS, MODEL_PATH, RELOAD_MARGIN, RELOAD_S, REQUEST_TIMEOUT_MS, SESSION_TTL_S,
+    VARIABLES, VERIFY, Variable,
 };
 use super::{Config, ConfigError, Environment};
-use crate::clock::MILLISECOND;
+use crate::clock::{MILLISECOND, SECOND};
 use crate::inference::Choice;
 use crate::log::Level;
 use crate::nearest::nearest;
@@ -51,6 +52,8 @@ pub fn read(environment: &impl Environment) -> Result<(Config, Vec<String>), Con
             _ => None,
         })?,
         inference: values.word(INFERENCE, "auto, onnx, ggml, builtin, off", Choice::parse)?,
+        reload: Some(values.number(RELOAD_S, 0, 86_400, "seconds")? * SECOND).filter(|&every| every > 0),
+        reload_margin: values.share(RELOAD_MARGIN)?,
         log: values.word(LOG, "error, info, debug", |word| {
             [Level::Error, Level::Info, Level::Debug].into_iter().find(|level| level.as_str() == word)
         })?,
@@ -101,6 +104,12 @@ impl Values<'_> {
         value.parse().ok().filter(|number| (min..=max).contains(number)).ok_or_else(refused)
     }
 
+    fn share(&self, variable: Variable) -> Result<f64, ConfigError> {
+        let value = self.get(variable);
+        let refused = || ConfigError::Share { name: variable.name, value: value.to_owned() };
+        value.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(refused)
+    }
+
     fn word<T>(
         &self,
         variable: Variable,
@@ -145,6 +154,11 @@ mod tests {
             "ENDCAP_MAX_CONNECTIONS",
             "0",
             "ENDCAP_MAX_CONNECTIONS=`0`: a whole number from 1 to 65536 (connections) is allowed",
+        );
+        check(
+            "ENDCAP_RELOAD_MARGIN",
+            "5",
+            "ENDCAP_RELOAD_MARGIN=`5`: a number from 0 to 1 is allowed, such as 0.05",
         );
         check("ENDCAP_VERIFY", "some", "ENDCAP_VERIFY=`some`: allowed are fast, full");
         check("MODEL_PATH", " ", "MODEL_PATH is empty: a path is needed, such as /model.wasm");

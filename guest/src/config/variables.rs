@@ -38,13 +38,17 @@ pub(super) const MAX_OWNERS: Variable = Variable { name: "ENDCAP_MAX_OWNERS", de
 pub(super) const VERIFY: Variable = Variable { name: "ENDCAP_VERIFY", default: "fast" };
 /// `auto`: what works wins; a fixed engine is for comparisons.
 pub(super) const INFERENCE: Variable = Variable { name: "ENDCAP_INFERENCE", default: "auto" };
+/// 10 s: a look costs microseconds, and nobody trains oftener.
+pub(super) const RELOAD_S: Variable = Variable { name: "ENDCAP_RELOAD_S", default: "10" };
+/// A twentieth, as `pack` has it: with some hundred questions less is hardly told from chance.
+pub(super) const RELOAD_MARGIN: Variable = Variable { name: "ENDCAP_RELOAD_MARGIN", default: "0.05" };
 /// Level of the log.
 pub(super) const LOG: Variable = Variable { name: "ENDCAP_LOG", default: "info" };
 /// For deploy checks and the start bench.
 pub(super) const CHECK: Variable = Variable { name: "ENDCAP_CHECK", default: "0" };
 
 /// Every variable that is read.
-pub const VARIABLES: [Variable; 15] = [
+pub const VARIABLES: [Variable; 17] = [
     MODEL_PATH,
     LISTEN,
     ADMIN_LISTEN,
@@ -58,6 +62,8 @@ pub const VARIABLES: [Variable; 15] = [
     MAX_OWNERS,
     VERIFY,
     INFERENCE,
+    RELOAD_S,
+    RELOAD_MARGIN,
     LOG,
     CHECK,
 ];

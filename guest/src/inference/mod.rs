@@ -34,6 +34,12 @@ impl Choice {
         }
     }
 
+    /// The choice for a later model of the same process. What engines outside have loaded stays until that ends, as nothing
+    /// that every host has would free it: they are asked again only where that was ordered.
+    pub fn again(self) -> Self {
+        if self == Self::Auto { Self::Only(Engine::Builtin) } else { self }
+    }
+
     fn allows(self, engine: Engine) -> bool {
         match self {
             Self::Auto => true,
@@ -106,6 +112,14 @@ impl Degraded {
 }
 
 impl Inference {
+    /// Loads what the file has, with the engines that this process may ask.
+    pub fn of_process(model: &Model, choice: Choice) -> Self {
+        #[cfg(all(target_os = "wasi", feature = "nn-witx"))]
+        return Self::load(model, choice, Some(&mut Witx));
+        #[cfg(not(all(target_os = "wasi", feature = "nn-witx")))]
+        Self::load(model, choice, None)
+    }
+
     /// Loads what the file has. Nothing here fails: what does not load is listed.
     pub fn load(model: &Model, choice: Choice, mut runtime: Option<&mut dyn Runtime>) -> Self {
         let mut loaded = Self { runtime: runtime.as_deref().map(Runtime::name), ..Self::default() };

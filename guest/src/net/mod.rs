@@ -13,7 +13,7 @@ pub use wasi::WasiNetwork;
 
 use std::io;
 
-use crate::clock::Nanos;
+use crate::clock::{Nanos, Now};
 use crate::http::Handler;
 
 /// Something that may become ready.
@@ -84,4 +84,10 @@ pub enum ConnectionEvent {
 pub trait App: Handler {
     /// Something happened to a connection.
     fn connection(&mut self, event: ConnectionEvent);
+
+    /// When there is something to do beside requests; never: [`Nanos::MAX`].
+    fn background_due(&self) -> Nanos;
+
+    /// Does a slice of it.
+    fn background(&mut self, now: Now);
 }

@@ -52,10 +52,7 @@ fn open(config: &Config, clock: SystemClock) -> Result<Wasi, StartError> {
     let before = clock.nanos();
     let (model, model_sha256) = load_model(&config.model_path, config.verify)?;
     let model_read = clock.nanos() - before;
-    #[cfg(feature = "nn-witx")]
-    let inference = Inference::load(&model, config.inference, Some(&mut crate::inference::Witx));
-    #[cfg(not(feature = "nn-witx"))]
-    let inference = Inference::load(&model, config.inference, None);
+    let inference = Inference::of_process(&model, config.inference);
     // Different in every process, which is all that recommendation ids need.
     let seed = RandomState::new().hash_one(started_unix_ms);
     let store = MemoryStore::new(config.max_owners, config.session_ttl_ms);

@@ -10,7 +10,8 @@ use crate::config::Config;
 use crate::http::{Limits, Port};
 use crate::log::Log;
 use crate::net::{EventLoop, Settings, WasiNetwork};
-use crate::service::Service;
+use crate::reload::{self, Reload, Stamp};
+use crate::service::{Reloads, Service};
 use crate::start::StartError;
 
 use super::{announce, open, refuse, settings};
@@ -34,7 +35,17 @@ type Loop = EventLoop<WasiNetwork, Service<SystemClock, MemoryStore>, SystemCloc
 
 /// Everything up to ready; `None` where only that was asked for.
 fn start(config: &Config, clock: SystemClock, log: Log) -> Result<Option<Loop>, StartError> {
-    let mut service = open(config, clock)?;
+    // Before the file is read: what is written meanwhile is another one.
+    let stamp = Stamp::of(&config.model_path).ok();
+    let settings = reload::Settings {
+        path: config.model_path.clone(),
+        verify: config.verify,
+        every: config.reload,
+        margin: config.reload_margin,
+    };
+    let reload = Reload::new(settings, stamp);
+    let reloads = Reloads { reload, inference: config.inference, log };
+    let mut service = open(config, clock)?.with_reloads(reloads);
     let network = WasiNetwork::default();
     let mut listeners = Vec::new();
     let mut bound = Vec::new();

@@ -56,7 +56,7 @@ pub struct Server {
     pub admin: SocketAddr,
     /// The line that said ready.
     pub ready: serde_json::Value,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Server {
@@ -90,7 +90,7 @@ impl Server {
             if ready["event"] == "ready" {
                 let address = |name: &str| ready[name].as_str().unwrap().parse().unwrap();
                 let (address, admin) = (address("listen"), address("admin_listen"));
-                return Some(Self { child, lines, address, admin, ready, _folder: folder });
+                return Some(Self { child, lines, address, admin, ready, folder });
             }
         }
     }
@@ -113,6 +113,31 @@ impl Server {
     /// POST, on a connection of its own.
     pub fn post(&self, target: &str, body: &str) -> Answer {
         self.connect().post(target, body)
+    }
+
+    /// Puts another file in place of the model, as `pack` does.
+    pub fn replace_model(&self, model: &[u8]) {
+        let staged = self.folder.path().join("staged");
+        std::fs::write(&staged, model).unwrap();
+        std::fs::rename(staged, self.folder.path().join("model.wasm")).unwrap();
+    }
+
+    /// POST without a body, on a connection of its own to the node's port.
+    pub fn admin(&self, target: &str) -> Answer {
+        Client::connect(self.admin).post(target, "")
+    }
+
+    /// The next log line of this event.
+    pub fn logged(&self, event: &str) -> serde_json::Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let line = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+            let line = line.unwrap_or_else(|error| panic!("no line `{event}`: {error}"));
+            let Ok(line) = serde_json::from_str::<serde_json::Value>(&line) else { continue };
+            if line["event"] == event {
+                return line;
+            }
+        }
     }
 
     /// The service still answers, on a connection of its own: what every test of bad input ends with.

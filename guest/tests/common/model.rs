@@ -2,8 +2,8 @@
 
 use endcap_core::ItemIx;
 use endcap_core::format::{
-    CatalogueBuilder, DataSummary, ItemRecord, Manifest, Parameters, RankerWeights, Rankings,
-    encode_neighbors, encode_ranker, encode_rankings, encode_sessions, section, write_model,
+    CatalogueBuilder, DataSummary, ItemRecord, Manifest, Parameters, Question, RankerWeights, Rankings,
+    encode_neighbors, encode_ranker, encode_rankings, encode_sample, encode_sessions, section, write_model,
 };
 use endcap_core::inference::{HIDDEN, RankerInput, RankerOutput, RankerScope, RankerSpec};
 use endcap_core::knn::SessionIndex;
@@ -50,6 +50,30 @@ pub fn build(items: u32, sessions: u32, length: u32) -> Vec<u8> {
     write(items, sessions, length, Parameters::default(), &[])
 }
 
+/// [`small`] with questions about which items lie beside each other; `turned`, with its items in the opposite order under the
+/// same ids; `wrong`, having learned that items far from each other belong together.
+pub fn with_questions(turned: bool, wrong: bool) -> Vec<u8> {
+    let beside = |item: u32| {
+        let mut targets = [(item + 1) % SMALL_ITEMS, (item + SMALL_ITEMS - 1) % SMALL_ITEMS];
+        targets.sort_unstable();
+        targets
+    };
+    let questions: Vec<([u32; 1], [u32; 2])> = (0..SMALL_ITEMS).map(|item| ([item], beside(item))).collect();
+    let sample =
+        encode_sample(questions.iter().map(|(history, targets)| Question { history, earlier: 0, targets }));
+    let shape = Shape { by: if wrong { 17 } else { 1 }, turned };
+    write_shaped(SMALL_ITEMS, 200, 3, shape, Parameters::default(), &[(section::SAMPLE, sample)])
+}
+
+/// How a model's items lie.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// How far what belongs together lies from each other.
+    by: u32,
+    /// Whether the last item has the first id.
+    turned: bool,
+}
+
 fn write(
     items: u32,
     sessions: u32,
@@ -57,10 +81,21 @@ fn write(
     parameters: Parameters,
     more: &[(&'static str, Vec<u8>)],
 ) -> Vec<u8> {
+    write_shaped(items, sessions, length, Shape { by: 1, turned: false }, parameters, more)
+}
+
+fn write_shaped(
+    items: u32,
+    sessions: u32,
+    length: u32,
+    Shape { by, turned }: Shape,
+    parameters: Parameters,
+    more: &[(&'static str, Vec<u8>)],
+) -> Vec<u8> {
     let mut catalogue = CatalogueBuilder::new();
     for item in 0..items {
         catalogue.push(&ItemRecord {
-            id: format!("i{item}"),
+            id: format!("i{}", if turned { items - 1 - item } else { item }),
             name: format!("Item \"{item}\""),
             category: format!("c{}", item % 7),
             price: if item == 1 { f32::NAN } else { item as f32 + 0.5 },
@@ -71,8 +106,8 @@ fn write(
     }
     let mut bodies = vec![
         (section::ITEMS, catalogue.finish()),
-        (section::SESSIONS, encode_index(items, sessions, length)),
-        (section::TOGETHER, encode_neighbors(&rows(items))),
+        (section::SESSIONS, encode_index(items, sessions, length, by)),
+        (section::TOGETHER, encode_neighbors(&rows(items, by))),
         (section::RANKINGS, encode_lists(items)),
     ];
     bodies.extend_from_slice(more);
@@ -89,14 +124,14 @@ fn write(
     write_model(manifest, &bodies).expect("the manifest is plain JSON")
 }
 
-fn encode_index(items: u32, sessions: u32, length: u32) -> Vec<u8> {
+fn encode_index(items: u32, sessions: u32, length: u32, by: u32) -> Vec<u8> {
     let mut session_offsets = vec![0];
     let mut session_items: Vec<ItemIx> = Vec::new();
     let mut lists: Vec<Vec<u32>> = vec![Vec::new(); items as usize];
     for session in 0..sessions {
         let start = session.wrapping_mul(2_654_435_761) % items;
         for step in 0..length {
-            let item = (start + step) % items;
+            let item = (start + step * by) % items;
             session_items.push(item);
             lists[item as usize].push(session + 1);
         }
@@ -119,12 +154,12 @@ fn encode_index(items: u32, sessions: u32, length: u32) -> Vec<u8> {
 }
 
 /// Each item goes with the two before and after it.
-fn rows(items: u32) -> Vec<Vec<(ItemIx, f32)>> {
-    let near = |item: u32, by: u32| (item + by) % items;
+fn rows(items: u32, by: u32) -> Vec<Vec<(ItemIx, f32)>> {
+    let near = |item: u32, steps: u32| (item + steps * by) % items;
     (0..items)
         .map(|item| {
             let steps = [(1, 0.9), (items - 1, 0.8), (2, 0.5), (items - 2, 0.4)];
-            steps.iter().map(|&(by, score)| (near(item, by), score)).collect()
+            steps.iter().map(|&(steps, score)| (near(item, steps), score)).collect()
         })
         .collect()
 }

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use endcap_core::AlignedBytes;
 use endcap_core::format::{FormatError, Model, Verify};
+use endcap_core::gate::{Comparison, MARGIN, Side};
 
 use super::Failure;
-use crate::gate::{Comparison, Side, compare};
+use crate::gate::compare;
 use crate::report::count;
 
 /// Against what, and how strictly.
@@ -17,7 +18,7 @@ pub(super) struct GateArgs {
     #[arg(long, value_name = "FILE")]
     replaces: Option<PathBuf>,
     /// Share of the old model's NDCG@10 by which the new one may be worse, beyond chance.
-    #[arg(long, default_value_t = 0.05, value_name = "SHARE", value_parser = parse_share)]
+    #[arg(long, default_value_t = MARGIN, value_name = "SHARE", value_parser = parse_share)]
     margin: f64,
     /// Largest distance of the two models' items over visits, 0 to 1; beyond .5 it is only told by default.
     #[arg(long, value_name = "DISTANCE", value_parser = parse_share)]

@@ -5,10 +5,10 @@
 
 use endcap_core::ItemIx;
 use endcap_core::format::{KnnMatching, KnnParameters, Model, Opening, Parameters};
+use endcap_core::gate::paired;
 
 use super::baseline::{Markov, Transitions};
 use super::held_out::{HeldOut, LEAST_CASES};
-use super::metrics::paired;
 use super::ranker::{Method, Parts};
 use super::run::ndcg_of_each;
 use super::sequence::Proposals;

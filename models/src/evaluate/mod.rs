@@ -28,14 +28,12 @@ pub use linear::EASE_LAMBDA;
 #[cfg(feature = "encoder")]
 pub(crate) use metrics::ndcg;
 pub use metrics::{CUTOFFS, Calibration, Figures, LONGEST, Metrics};
-pub(crate) use metrics::{ndcg_of_hits, paired};
 #[cfg(feature = "page")]
 pub use page::{PageError, page};
 pub(crate) use parallel::on_all_cores;
 pub use protocol::{Case, Protocol, Split, Task};
 pub use ranker::Method;
 pub use report::{PassFigures, Report, SplitReport};
-pub(crate) use run::personal_ndcg10;
 pub use run::{Baselines, Row, evaluate};
 pub use segment::Segment;
 pub(crate) use sequence::Sequence;

@@ -1,12 +1,10 @@
 //! Cases on all cores.
 
-use super::Case;
-
 /// Gives every core a run of the cases, with the number of its first, and what each made of it, in the order of cases.
 ///
 /// # Panics
 /// Where `work` does.
-pub(crate) fn on_all_cores<T: Send>(cases: &[Case], work: impl Fn(usize, &[Case]) -> T + Sync) -> Vec<T> {
+pub(crate) fn on_all_cores<C: Sync, T: Send>(cases: &[C], work: impl Fn(usize, &[C]) -> T + Sync) -> Vec<T> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let share = cases.len().div_ceil(threads).max(1);
     let work = &work;

@@ -141,10 +141,3 @@ pub(super) fn ndcg_of_each(
     });
     found.into_iter().flatten().collect()
 }
-
-/// NDCG@10 of `model`'s personal list for every case, as served with the built-in executor; items may come again.
-pub(crate) fn personal_ndcg10(model: &Model, cases: &[Case]) -> Vec<f64> {
-    let (markov, transitions) = (Markov::default(), Transitions::default());
-    let targets: Vec<Vec<ItemIx>> = cases.iter().map(Case::distinct_targets).collect();
-    ndcg_of_each(&Parts::of_model(model, &markov, &transitions), cases, &targets, Method::Personal, 10)
-}

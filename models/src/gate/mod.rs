@@ -2,12 +2,10 @@
 //!
 //! `train` keeps some of the newest visits back, chosen by a digest of what they are, so that the next training on a longer log
 //! keeps the same ones back as far as it still asks about them. They travel in the file (section `endcap.sample`), because
-//! the log may be gone when the next model comes.
+//! the log may be gone when the next model comes. How two models are told apart is [`endcap_core::gate`].
 
 mod compare;
-mod drift;
 mod keep;
 
-pub use compare::{Comparison, Side, compare, own_ndcg10};
-pub use drift::drift;
+pub use compare::{compare, own_ndcg10};
 pub use keep::{KeptBack, keep_back};

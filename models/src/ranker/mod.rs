@@ -12,6 +12,7 @@ mod sections;
 
 use endcap_core::encoder::exp;
 use endcap_core::format::Model;
+use endcap_core::gate::{ndcg, paired};
 use endcap_core::inference::RankerScope;
 use endcap_core::recommend::Feature;
 use pulp::{Arch, NullaryFnOnce};
@@ -20,7 +21,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
-use crate::evaluate::{Case, HeldOut, LEAST_CASES, ndcg_of_hits, paired};
+use crate::evaluate::{Case, HeldOut, LEAST_CASES};
 use candidates::{Shortlist, shortlists};
 use network::{Network, Optimizer, Row};
 pub use sections::LearnedRanker;
@@ -98,7 +99,7 @@ pub fn learn_ranker(model: &Model, held: &HeldOut, heard: &mut dyn FnMut(usize, 
         unseen.extend(held.map(|(_, list)| network.scores(&list.features)));
     }
     let blended: Vec<f64> =
-        lists.iter().map(|list| ndcg_of_hits(list.came.iter().copied(), list.targets, LIST)).collect();
+        lists.iter().map(|list| ndcg(list.came.iter().copied(), list.targets, LIST)).collect();
     let ranked: Vec<f64> = lists.iter().zip(&unseen).map(|(list, scores)| list.ndcg(scores)).collect();
     let kind_of = |case: &Case| if case.begins_visit() { RankerScope::Opening } else { RankerScope::Within };
     let kinds: Vec<KindFigures> = [RankerScope::Opening, RankerScope::Within]
@@ -153,7 +154,7 @@ impl Shortlist {
     fn ndcg(&self, scores: &[f32]) -> f64 {
         let mut order: Vec<usize> = (0..scores.len()).collect();
         order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-        ndcg_of_hits(order.into_iter().map(|at| self.came[at]), self.targets, LIST)
+        ndcg(order.into_iter().map(|at| self.came[at]), self.targets, LIST)
     }
 
     /// Adds the slope of half the cross-entropy between the items that came and the softmax of the scores, and half the sum

@@ -44,13 +44,22 @@ impl<'a> Questions<'a> {
         self.earlier.is_empty()
     }
 
+    /// Number `at` of them, from 0.
+    pub fn get(self, at: usize) -> Option<Question<'a>> {
+        (at < self.len()).then(|| self.at(at))
+    }
+
+    fn at(self, at: usize) -> Question<'a> {
+        Question {
+            history: of(self.history_offsets, self.history_items, at),
+            earlier: self.earlier[at] as usize,
+            targets: of(self.target_offsets, self.target_items, at),
+        }
+    }
+
     /// All of them, in order.
     pub fn iter(self) -> impl ExactSizeIterator<Item = Question<'a>> {
-        self.earlier.iter().enumerate().map(move |(at, &earlier)| Question {
-            history: of(self.history_offsets, self.history_items, at),
-            earlier: earlier as usize,
-            targets: of(self.target_offsets, self.target_items, at),
-        })
+        (0..self.len()).map(move |at| self.at(at))
     }
 }
 

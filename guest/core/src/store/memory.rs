@@ -119,6 +119,16 @@ impl EventStore for MemoryStore {
         }
     }
 
+    fn renumber(&mut self, number: &dyn Fn(ItemIx) -> Option<ItemIx>) {
+        for entry in &mut self.entries {
+            entry.events.retain_mut(|event| {
+                let found = number(event.item);
+                event.item = found.unwrap_or(event.item);
+                found.is_some()
+            });
+        }
+    }
+
     fn owners(&self) -> usize {
         self.by_owner.len()
     }

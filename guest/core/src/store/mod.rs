@@ -74,6 +74,9 @@ pub trait EventStore {
         disliked: &mut Vec<ItemIx>,
     );
 
+    /// Gives every item another number, as the next model has it. Events of items without one are forgotten.
+    fn renumber(&mut self, number: &dyn Fn(ItemIx) -> Option<ItemIx>);
+
     /// Owners remembered now.
     fn owners(&self) -> usize;
 }

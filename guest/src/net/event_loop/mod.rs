@@ -97,6 +97,8 @@ pub struct EventLoop<N: Network, A, C> {
     /// When a drain that has begun stops accepting.
     drain_at: Option<Nanos>,
     drain_until: Option<Nanos>,
+    /// Work beside requests rests until then.
+    rest_until: Nanos,
 }
 
 impl<N: Network, A: App, C: Clock> EventLoop<N, A, C> {
@@ -132,6 +134,7 @@ impl<N: Network, A: App, C: Clock> EventLoop<N, A, C> {
             complain_at: 0,
             drain_at: None,
             drain_until: None,
+            rest_until: 0,
         }
     }
 
@@ -152,8 +155,12 @@ impl<N: Network, A: App, C: Clock> EventLoop<N, A, C> {
         if now.nanos >= self.expire_at {
             self.expire(now);
         }
-        if self.app.closing() && !self.drain(now) {
-            return false;
+        if self.app.closing() {
+            if !self.drain(now) {
+                return false;
+            }
+        } else if now.nanos >= self.background_at() {
+            self.work_beside(progress);
         }
         if progress {
             self.progress_at = now.nanos;
@@ -165,6 +172,19 @@ impl<N: Network, A: App, C: Clock> EventLoop<N, A, C> {
             self.poll(now, timeout);
         }
         true
+    }
+
+    /// Does a slice of the app's own work; while requests come, it gets a tenth of the time.
+    fn work_beside(&mut self, busy: bool) {
+        let before = self.clock.now();
+        self.app.background(before);
+        let after = self.clock.nanos();
+        let rest = if busy { 9 * after.saturating_sub(before.nanos) } else { 0 };
+        self.rest_until = after.saturating_add(rest);
+    }
+
+    fn background_at(&self) -> Nanos {
+        self.app.background_due().max(self.rest_until)
     }
 
     /// How long sweeps may find nothing. With nobody to sweep there is no point in any.
@@ -328,7 +348,10 @@ impl<N: Network, A: App, C: Clock> EventLoop<N, A, C> {
         let nearest =
             self.slots.iter().map(|(_, slot)| slot.http.deadline(limits)).min().unwrap_or(Nanos::MAX);
         let accept = if now.nanos < self.accept_at { self.accept_at } else { Nanos::MAX };
-        nearest.min(accept).min(self.drain_until.or(self.drain_at).unwrap_or(Nanos::MAX))
+        nearest
+            .min(accept)
+            .min(self.background_at())
+            .min(self.drain_until.or(self.drain_at).unwrap_or(Nanos::MAX))
     }
 
     /// Polls every connection and listener, and makes the ready ones hot.

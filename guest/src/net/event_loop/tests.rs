@@ -16,6 +16,10 @@ const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 struct Dots {
     size: usize,
     draining: bool,
+    /// Slices of work beside requests that are left, and how long each takes.
+    slices: usize,
+    slice: Nanos,
+    clock: Rc<ManualClock>,
     events: Vec<ConnectionEvent>,
 }
 
@@ -39,6 +43,15 @@ impl App for Dots {
     fn connection(&mut self, event: ConnectionEvent) {
         self.events.push(event);
     }
+
+    fn background_due(&self) -> Nanos {
+        if self.slices > 0 { 0 } else { Nanos::MAX }
+    }
+
+    fn background(&mut self, _: Now) {
+        self.slices -= 1;
+        self.clock.advance(self.slice);
+    }
 }
 
 struct Bench {
@@ -54,7 +67,7 @@ impl Bench {
         let limits =
             Limits { max_body_bytes: 1 << 20, request_timeout: 10 * SECOND, idle_timeout: 75 * SECOND };
         let settings = Settings { limits, max_connections, drain: SECOND, drain_delay: 0 };
-        let app = Dots { size, ..Dots::default() };
+        let app = Dots { size, clock: Rc::clone(&clock), ..Dots::default() };
         let log = Log::new(Level::Error);
         let event_loop =
             EventLoop::new(network, vec![(Port::Public, ())], app, Rc::clone(&clock), log, settings);
@@ -233,4 +246,31 @@ fn a_drain_ends_without_those_who_hang() {
         assert!(bench.clock.nanos() < 3 * SECOND, "the drain has no end");
     }
     assert_eq!(bench.answers(hanging), 0);
+}
+
+#[test]
+fn work_beside_requests_goes_on_and_leaves_them_nine_tenths() {
+    let mut bench = Bench::new(10, 5);
+    bench.event_loop.app.slices = 20;
+    bench.event_loop.app.slice = MILLISECOND;
+    // Nothing else to do: slice after slice, with a look at the sockets between them.
+    let began = bench.clock.nanos();
+    while bench.event_loop.app.slices > 10 {
+        assert!(bench.event_loop.turn());
+    }
+    assert!(bench.clock.nanos() < began + 12 * MILLISECOND);
+    // A connection that never rests.
+    let client = bench.client(REQUEST);
+    let (mut began, mut turns) = (0, 0);
+    while bench.event_loop.app.slices > 0 {
+        bench.world.borrow_mut().pipe(client).input.extend(REQUEST);
+        assert!(bench.event_loop.turn());
+        bench.clock.advance(10_000);
+        if bench.event_loop.app.slices == 8 && began == 0 {
+            began = bench.clock.nanos();
+        }
+        turns += 1;
+    }
+    assert!(bench.clock.nanos() >= began + 70 * MILLISECOND, "{turns} turns");
+    assert!(bench.answers(client) > 500);
 }
