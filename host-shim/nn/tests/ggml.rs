@@ -7,6 +7,8 @@ mod ggml_support;
 use endcap_nn::{
     ArgumentError, Category, Device, Encoding, Key, Limits, NnError, Registry, Tensor, TensorType,
 };
+use ggml_support::bert::Bert;
+use ggml_support::gguf::Value;
 use ggml_support::llama::{Llama, SMALL, SPECIALS};
 use ggml_support::{
     context, engine, load, load_with, set_metadata, set_text, set_tokens, stream, text, vector,
@@ -56,6 +58,76 @@ fn a_vector_is_the_models_also_in_parts() {
     set_tokens(&mut context, &tokens).unwrap();
     context.compute().unwrap();
     assert_close(&vector(&context), &llama.embed(&tokens), 1e-4);
+}
+
+fn mean(states: &[Vec<f64>]) -> Vec<f64> {
+    let sum = |at: usize| states.iter().map(|state| state[at]).sum::<f64>();
+    (0..states[0].len()).map(|at| sum(at) / states.len() as f64).collect()
+}
+
+#[test]
+fn a_vector_may_be_of_all_tokens() {
+    let (llama, bytes) = small();
+    let tokens: Vec<i32> = (0..100).map(|n| n * 11 % 300).collect();
+    let states = llama.states(&tokens);
+    // Also in parts, where the states come a part at a time.
+    for parts in [512, 16] {
+        let metadata = |pooling| {
+            format!(
+                r#"{{"embedding": true, "ubatch-size": {parts}, "batch-size": 128, "pooling": "{pooling}"}}"#
+            )
+        };
+        let mut context = context(&bytes, &metadata("mean"));
+        set_tokens(&mut context, &tokens).unwrap();
+        for (pooling, expected) in [
+            ("mean", mean(&states)),
+            ("auto", mean(&states)),
+            ("cls", states[0].clone()),
+            ("last", states[99].clone()),
+        ] {
+            set_metadata(&mut context, &metadata(pooling)).unwrap();
+            for _ in 0..2 {
+                context.compute().unwrap();
+                assert_close(&vector(&context), &expected, 1e-4);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_encoders_vector_is_the_models() {
+    let bert = Bert::random(5);
+    let mut gguf = bert.gguf();
+    // A begin and an end are put around every text; a word of two pieces; one that is not known; capitals and accents.
+    let text = "red  cups foo MUG \u{c9}";
+    let tokens = [1, 3, 4, 5, 0, 6, 0, 2];
+    let states = bert.states(&tokens);
+    for (pooling, expected) in [(1, mean(&states)), (2, states[0].clone()), (3, states[7].clone())] {
+        gguf.set("bert.pooling_type", Value::U32(pooling));
+        let mut context = context(&gguf.bytes(), EMBED);
+        set_text(&mut context, text).unwrap();
+        context.compute().unwrap();
+        assert_close(&vector(&context), &expected, 1e-3);
+        set_tokens(&mut context, &tokens).unwrap();
+        context.compute().unwrap();
+        assert_close(&vector(&context), &expected, 1e-3);
+    }
+}
+
+#[test]
+fn an_encoder_has_no_positions_but_its_own_and_writes_no_text() {
+    let bytes = Bert::random(5).gguf().bytes();
+    let mut context = context(&bytes, r#"{"embedding": true, "ctx-size": 512, "ubatch-size": 8}"#);
+    let long = vec![4; 48];
+    set_tokens(&mut context, &long).unwrap();
+    context.compute().unwrap();
+    assert_close(&vector(&context), &mean(&Bert::random(5).states(&long)), 1e-3);
+    set_tokens(&mut context, &[4; 49]).unwrap();
+    assert_eq!(context.compute(), Err(NnError::PromptTooLong { tokens: 49, limit: 48 }));
+    set_metadata(&mut context, r#"{"embedding": false}"#).unwrap();
+    set_tokens(&mut context, &[4]).unwrap();
+    assert!(context.compute().unwrap_err().to_string().contains("text from an encoder"));
+    assert!(context.compute_single().unwrap_err().to_string().contains("text from an encoder"));
 }
 
 #[test]

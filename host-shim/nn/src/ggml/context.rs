@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use super::config::Config;
+use super::config::{Config, Pool, Pooling};
 use super::generation::{Generation, compute, failed};
 use super::gguf::Outline;
 use super::graph::Loaded;
@@ -92,8 +92,11 @@ impl TextContext {
 
     /// Tokens of the context as the metadata ask for them.
     fn context_tokens(&self) -> u32 {
+        let outline = &self.loaded.outline;
         match self.config.ctx_size {
-            0 => self.loaded.outline.n_ctx_train.min(self.loaded.limits.tokens),
+            0 => outline.n_ctx_train.min(self.loaded.limits.tokens),
+            // An encoder has a vector for each position that it was trained on, and none for others.
+            tokens if !outline.causal => tokens.min(outline.n_ctx_train),
             tokens => tokens,
         }
     }
@@ -115,17 +118,29 @@ impl TextContext {
     }
 
     fn shape(&self) -> Result<Shape, NnError> {
-        let Config { embedding, batch_size, ubatch_size, threads, .. } = self.config;
+        let Config { batch_size, ubatch_size, threads, .. } = self.config;
+        let outline = &self.loaded.outline;
+        let pooling = match (self.config.pooling, outline.pooling) {
+            (Some(Pool::This(pooling)), _) | (None | Some(Pool::Auto), Some(pooling)) => pooling,
+            (None, None) => Pooling::Last,
+            (Some(Pool::Auto), None) => Pooling::Mean,
+        };
+        let embedding = self.config.embedding.then_some(pooling);
         let tokens = self.context_tokens();
         let batch = batch_size.min(tokens);
-        let micro_batch = ubatch_size.min(batch);
-        let found = context_bytes(&self.loaded.outline, tokens, micro_batch, embedding);
+        // An encoder's tokens see each other, so all are computed at once.
+        let micro_batch = if outline.causal { ubatch_size.min(batch) } else { batch };
+        // An encoder's come out whatever is asked for.
+        let all = !outline.causal || !matches!(embedding, None | Some(Pooling::Last));
+        let outputs = if all { batch } else { 1 };
+        let found = context_bytes(outline, tokens, micro_batch, outputs, embedding.is_some());
         if found > MAX_CONTEXT_BYTES {
             let what = "bytes of a context by ctx-size and ubatch-size";
             return Err(NnError::Limit { what, found, limit: MAX_CONTEXT_BYTES });
         }
         Ok(Shape {
             embedding,
+            all,
             tokens,
             batch,
             micro_batch,
@@ -145,6 +160,10 @@ impl TextContext {
     }
 
     fn start(&mut self) -> Result<Box<Generation>, NnError> {
+        if !self.loaded.outline.causal {
+            let what = "text from an encoder; `embedding` is".to_owned();
+            return Err(NnError::Unsupported { engine: ENGINE, what });
+        }
         if !self.loaded.outline.has_text {
             let what = "text from a model without a tokenizer; `embedding` is".to_owned();
             return Err(NnError::Unsupported { engine: ENGINE, what });
@@ -195,13 +214,17 @@ impl TextContext {
 
 /// About what llama.cpp reserves: keys and values, scores of each head before and after the softmax, and the
 /// activations of the widest layer.
-fn context_bytes(outline: &Outline, tokens: u32, micro_batch: u32, embedding: bool) -> u64 {
-    let [tokens, micro_batch] = [tokens, micro_batch].map(u64::from);
+fn context_bytes(outline: &Outline, tokens: u32, micro_batch: u32, outputs: u32, embedding: bool) -> u64 {
+    let [tokens, micro_batch, outputs] = [tokens, micro_batch, outputs].map(u64::from);
     let bytes_of_a_value = if embedding { 4 } else { 2 };
     let row = 2 * u64::from(outline.n_embd_kv) * u64::from(outline.n_layer) * bytes_of_a_value;
     let scores = 2 * 4 * u64::from(outline.n_head) * tokens;
     let activations = 4 * 3 * u64::from(outline.n_ff);
-    row.saturating_mul(tokens).saturating_add(scores.saturating_add(activations).saturating_mul(micro_batch))
+    // Room for logits is made also where none are computed: of the output, and of the graph.
+    let logits = 2 * 4 * u64::from(outline.n_vocab);
+    row.saturating_mul(tokens)
+        .saturating_add(scores.saturating_add(activations).saturating_mul(micro_batch))
+        .saturating_add(logits.saturating_mul(outputs))
 }
 
 fn embed(native: &mut Context, prompt: &mut [i32], vector: &mut Lent<f32>) -> Result<(), NnError> {

@@ -13,6 +13,7 @@
 #include <exception>
 #include <stdexcept>
 #include <unistd.h>
+#include <vector>
 
 #include <ggml-backend.h>
 #include <ggml.h>
@@ -52,26 +53,50 @@ Result guarded(Result failed, char *message, size_t size, Call &&call) noexcept 
 
 extern "C" {
 
-// Where a context puts the hidden state of the last token.
+// Which hidden states make the vector of a sequence.
+enum endcap_pooling : int32_t { ENDCAP_LAST = 0, ENDCAP_MEAN = 1, ENDCAP_FIRST = 2 };
+
+// Where a context puts it.
 struct endcap_tap {
   float *vector;
   int64_t length;
-  bool filled;
+  // One of endcap_pooling.
+  int32_t pooling;
+  // Hidden states seen since the batch began. 0: the vector is of before.
+  int64_t rows;
 };
 
 // Stops the graph at the final norm: an embedding needs no logits, and with one token per item the matrix of the
-// logits is the largest of the model.
+// logits is the largest of the model. A long batch comes here part by part. The node has one name in decoders and
+// another in encoders.
 static bool endcap_at_final_norm(ggml_tensor *tensor, bool ask, void *data) {
-  const bool here = std::strcmp(tensor->name, "result_norm") == 0;
+  const bool here = std::strcmp(tensor->name, "result_norm") == 0 || std::strcmp(tensor->name, "result_embd") == 0;
   if (ask) {
     return here;
   }
   auto *tap = static_cast<endcap_tap *>(data);
-  // One row: only the last token of a batch is an output.
-  if (tensor->type == GGML_TYPE_F32 && tensor->ne[0] == tap->length && ggml_nrows(tensor) == 1) {
-    ggml_backend_tensor_get(tensor, tap->vector, 0, static_cast<size_t>(tap->length) * sizeof(float));
-    tap->filled = true;
+  const int64_t rows = ggml_nrows(tensor);
+  if (tensor->type != GGML_TYPE_F32 || tensor->ne[0] != tap->length || !ggml_is_contiguous(tensor) || rows == 0) {
+    return false;
   }
+  const size_t row = static_cast<size_t>(tap->length) * sizeof(float);
+  if (tap->pooling == ENDCAP_LAST) {
+    ggml_backend_tensor_get(tensor, tap->vector, static_cast<size_t>(rows - 1) * row, row);
+  } else if (tap->pooling == ENDCAP_FIRST) {
+    if (tap->rows == 0) {
+      ggml_backend_tensor_get(tensor, tap->vector, 0, row);
+    }
+  } else {
+    std::vector<float> states(static_cast<size_t>(rows * tap->length));
+    ggml_backend_tensor_get(tensor, states.data(), 0, static_cast<size_t>(rows) * row);
+    if (tap->rows == 0) {
+      std::memset(tap->vector, 0, row);
+    }
+    for (int64_t at = 0; at < rows * tap->length; ++at) {
+      tap->vector[at % tap->length] += states[static_cast<size_t>(at)];
+    }
+  }
+  tap->rows += rows;
   return false;
 }
 
@@ -105,10 +130,18 @@ llama_context *endcap_context_new(llama_model *model, llama_context_params param
   return guarded<llama_context *>(nullptr, message, size, [&] { return llama_init_from_model(model, params); });
 }
 
-// 0, a code of llama_decode, or INT32_MIN for an exception. Appends to what the context has seen.
-int32_t endcap_decode(llama_context *context, llama_token *tokens, int32_t count, char *message, size_t size) {
-  return guarded<int32_t>(INT32_MIN, message, size,
-                          [&] { return llama_decode(context, llama_batch_get_one(tokens, count)); });
+// 0, a code of llama_decode, or INT32_MIN for an exception. Appends to what the context has seen. The hidden state of
+// the last token comes out, or of every one.
+int32_t endcap_decode(llama_context *context, llama_token *tokens, int32_t count, bool all, char *message,
+                      size_t size) {
+  return guarded<int32_t>(INT32_MIN, message, size, [&] {
+    llama_batch batch = llama_batch_get_one(tokens, count);
+    std::vector<int8_t> outputs(static_cast<size_t>(all ? count : 0), 1);
+    if (all) {
+      batch.logits = outputs.data();
+    }
+    return llama_decode(context, batch);
+  });
 }
 
 void endcap_forget(llama_context *context) { llama_memory_clear(llama_get_memory(context), false); }

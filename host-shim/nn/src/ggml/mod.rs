@@ -1,4 +1,4 @@
-//! GGML models of the Llama family, by llama.cpp. What guests see is written in `README.md` beside this file.
+//! GGML models of the Llama family and sentence encoders, by llama.cpp. What guests see is written in `README.md` beside this file.
 
 mod config;
 mod context;

@@ -42,7 +42,7 @@ struct Layer {
 }
 
 /// SplitMix64: a fixed stream of weights on every machine.
-struct Draw(u64);
+pub(crate) struct Draw(pub(crate) u64);
 
 impl Draw {
     fn next(&mut self) -> u64 {
@@ -54,14 +54,14 @@ impl Draw {
     }
 
     /// Uniform around 0 with variance 1 / `fan_in`.
-    fn matrix(&mut self, rows: usize, fan_in: usize) -> Vec<f32> {
+    pub(crate) fn matrix(&mut self, rows: usize, fan_in: usize) -> Vec<f32> {
         let scale = (3.0 / fan_in as f64).sqrt();
         let unit = |bits: u64| (bits >> 11) as f64 / (1_u64 << 53) as f64;
         (0..rows * fan_in).map(|_| ((unit(self.next()) * 2.0 - 1.0) * scale) as f32).collect()
     }
 
     /// Around 1, as gains are.
-    fn gains(&mut self, width: usize) -> Vec<f32> {
+    pub(crate) fn gains(&mut self, width: usize) -> Vec<f32> {
         self.matrix(width, 1).into_iter().map(|value| 1.0 + value / 10.0).collect()
     }
 }
@@ -157,6 +157,11 @@ impl Llama {
 
     /// Hidden state of the last token after the final norm.
     pub(crate) fn embed(&self, tokens: &[i32]) -> Vec<f64> {
+        self.states(tokens).pop().unwrap()
+    }
+
+    /// Of every token.
+    pub(crate) fn states(&self, tokens: &[i32]) -> Vec<Vec<f64>> {
         let Sizes { width, heads, kv_heads, .. } = self.sizes;
         let row = |token: i32| {
             let start = token as usize * width;
@@ -182,16 +187,16 @@ impl Llama {
                 add(state, &multiply(&layer.down, &inner));
             }
         }
-        norm(states.last().unwrap(), &self.output_norm)
+        states.iter().map(|state| norm(state, &self.output_norm)).collect()
     }
 }
 
-fn multiply(weights: &[f32], vector: &[f64]) -> Vec<f64> {
+pub(crate) fn multiply(weights: &[f32], vector: &[f64]) -> Vec<f64> {
     let dot = |row: &[f32]| row.iter().zip(vector).map(|(weight, value)| f64::from(*weight) * value).sum();
     weights.chunks(vector.len()).map(dot).collect()
 }
 
-fn add(to: &mut [f64], what: &[f64]) {
+pub(crate) fn add(to: &mut [f64], what: &[f64]) {
     to.iter_mut().zip(what).for_each(|(to, what)| *to += what);
 }
 

@@ -1,9 +1,10 @@
-//! Small models of the Llama family for tests: a writer of GGUF files, random weights, and the same model computed
+//! Small models for tests, Llamas and a BERT: a writer of GGUF files, random weights, and the same model computed
 //! in plain Rust.
 
 // Each test binary uses its part.
 #![allow(dead_code)]
 
+pub(crate) mod bert;
 pub(crate) mod gguf;
 pub(crate) mod llama;
 

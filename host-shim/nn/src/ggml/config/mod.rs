@@ -24,6 +24,8 @@ const MAX_GPUS: usize = 16;
 pub(super) struct Config {
     pub(super) echo: Echo,
     pub(super) embedding: bool,
+    /// What a vector is made of; `None`: what the file says, else the last token.
+    pub(super) pooling: Option<Pool>,
     /// Tokens of a text at most; `None`: until it ends or the context is full.
     pub(super) n_predict: Option<u64>,
     /// Ends a text; empty: none.
@@ -36,6 +38,25 @@ pub(super) struct Config {
     pub(super) ubatch_size: u32,
     pub(super) threads: i32,
     pub(super) sampling: Sampling,
+}
+
+/// What a vector may be asked to be made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pool {
+    This(Pooling),
+    /// What the file says, else the mean: for files of which nothing is known but that texts shall be compared by them.
+    Auto,
+}
+
+/// Which hidden states a vector is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pooling {
+    /// The last token's: it has seen all others in a decoder.
+    Last,
+    /// The mean of all.
+    Mean,
+    /// The first token's, which stands for the text in some encoders.
+    First,
 }
 
 /// How the model is loaded.
@@ -69,6 +90,7 @@ impl Default for Config {
         Self {
             echo: Echo::Nothing,
             embedding: false,
+            pooling: None,
             n_predict: Some(512),
             stop: String::new(),
             model: ModelConfig { n_gpu_layers: None, main_gpu: 0, tensor_split: Vec::new(), use_mmap: true },
@@ -124,6 +146,16 @@ impl Config {
         fields.bool("stream-stdout")?;
         if let Some(embedding) = fields.bool("embedding")? {
             self.embedding = embedding;
+        }
+        match fields.text("pooling")? {
+            None => {}
+            Some("auto") => self.pooling = Some(Pool::Auto),
+            Some("last") => self.pooling = Some(Pool::This(Pooling::Last)),
+            Some("mean") => self.pooling = Some(Pool::This(Pooling::Mean)),
+            Some("cls") => self.pooling = Some(Pool::This(Pooling::First)),
+            Some(other) => {
+                return Err(wrong("pooling", &format!("`{other}` is none of auto, last, mean, cls")));
+            }
         }
         if let Some(tokens) = fields.integer("n-predict", -1..=i64::from(u32::MAX))? {
             self.n_predict = u64::try_from(tokens).ok();
@@ -258,6 +290,7 @@ mod tests {
             (r#"{"threads": 0}"#, "metadata: `threads`: 0 is not in 1..=256"),
             (r#"{"top-p": 1.5}"#, "metadata: `top-p`: 1.5 is not in 0..=1"),
             (r#"{"temp": null}"#, "metadata: `temp`: null, a number expected"),
+            (r#"{"pooling": "rank"}"#, "metadata: `pooling`: `rank` is none of auto, last, mean, cls"),
             (r#"{"tensor-split": "3,x"}"#, "metadata: `tensor-split`: `x` is no share"),
             (r#"{"reverse-prompt": []}"#, "metadata: `reverse-prompt`: an array, a string expected"),
         ] {

@@ -1,21 +1,11 @@
 //! What the Llama architecture asks of metadata and tensors: where llama.cpp would assert, and abort the process,
 //! this refuses.
 
-use std::ops::RangeInclusive;
-
-use super::GgufError;
-use super::tensors::{F32, Tensors, tensor};
+use super::architecture::{LAYERS, POSITIONS, WIDTH, check_keys, pooling};
+use super::tensors::Tensors;
 use super::values::{Value, Values, wrong};
-
-/// The architecture that models must have. It stands for a family: Llama 1 to 3, Mistral, SmolLM, TinyLlama, Yi.
-const ARCHITECTURE: &[u8] = b"llama";
-
-/// Layers: llama.cpp's own bound.
-const LAYERS: RangeInclusive<u32> = 1..=512;
-/// Widths and counts of heads: 8 times those of the largest models, so that products stay far below 64 bits.
-const WIDTH: RangeInclusive<u32> = 1..=1 << 17;
-/// Positions trained on: the longest in use are 10 million.
-const POSITIONS: RangeInclusive<u32> = 1..=1 << 24;
+use super::vocabulary::Vocabulary;
+use super::{GgufError, Outline};
 
 /// Keys of the architecture that are understood. Any other would make a model that this check knows nothing of, such
 /// as a mixture of experts or a sliding window.
@@ -44,27 +34,6 @@ const KEYS: [&str; 22] = [
     "vocab_size",
 ];
 
-/// What a checked model is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Outline {
-    /// Layers.
-    pub(crate) n_layer: u32,
-    /// Heads of a layer.
-    pub(crate) n_head: u32,
-    /// Width of the feed-forward part.
-    pub(crate) n_ff: u32,
-    /// Width of the hidden state, and so of an embedding.
-    pub(crate) n_embd: u32,
-    /// Width of the keys of all heads of a layer, and so of the values.
-    pub(crate) n_embd_kv: u32,
-    /// Positions that it was trained on.
-    pub(crate) n_ctx_train: u32,
-    /// Tokens of the vocabulary.
-    pub(crate) n_vocab: u32,
-    /// Whether it has a tokenizer; else it only takes token ids.
-    pub(crate) has_text: bool,
-}
-
 /// Widths that the tensors must have.
 struct Widths {
     embd: u64,
@@ -75,13 +44,13 @@ struct Widths {
     vocab: u64,
 }
 
-/// Checks metadata and tensors of a model whose vocabulary has `n_vocab` tokens.
+/// Checks metadata and tensors of a model with this vocabulary.
 pub(super) fn check(
     values: &Values,
     tensors: &Tensors,
-    n_vocab: u32,
-    has_text: bool,
+    vocabulary: &Vocabulary,
 ) -> Result<Outline, GgufError> {
+    let &Vocabulary { n_vocab, has_text } = vocabulary;
     let n_embd = values.required("llama.embedding_length", WIDTH)?;
     let n_layer = values.required("llama.block_count", LAYERS)?;
     let n_head = values.required("llama.attention.head_count", WIDTH)?;
@@ -107,23 +76,23 @@ pub(super) fn check(
     check_tensors(tensors, n_layer, &widths)?;
     // Within the sizes of the tensors, and so of the file.
     let n_embd_kv = widths.kv as u32;
-    Ok(Outline { n_layer, n_head, n_ff, n_embd, n_embd_kv, n_ctx_train, n_vocab, has_text })
+    Ok(Outline {
+        n_layer,
+        n_head,
+        n_ff,
+        n_embd,
+        n_embd_kv,
+        n_ctx_train,
+        n_vocab,
+        has_text,
+        causal: true,
+        pooling: pooling(values, "llama")?,
+    })
 }
 
-/// Checks that the architecture is known, and every key of it.
-pub(super) fn check_architecture(values: &Values) -> Result<(), GgufError> {
-    let key = "general.architecture";
-    let name = values.text(key)?.ok_or_else(|| GgufError::MissingKey { key: key.to_owned() })?;
-    if name != ARCHITECTURE {
-        return Err(GgufError::Architecture { name: String::from_utf8_lossy(name).into_owned() });
-    }
-    for key in values.keys() {
-        if let Some(rest) = key.strip_prefix("llama.")
-            && !KEYS.contains(&rest)
-        {
-            return Err(GgufError::Feature { what: format!("metadata key {key}") });
-        }
-    }
+/// Checks every key of the architecture.
+pub(super) fn check_values(values: &Values) -> Result<(), GgufError> {
+    check_keys(values, "llama", &KEYS)?;
     for key in ["llama.expert_count", "llama.expert_used_count"] {
         match values.get(key) {
             None | Some(Value::Integer(0)) => {}
@@ -133,15 +102,7 @@ pub(super) fn check_architecture(values: &Values) -> Result<(), GgufError> {
     if values.bool("llama.attention.causal")? == Some(false) {
         return Err(GgufError::Feature { what: "attention to later tokens".to_owned() });
     }
-    // 0: none, 3: the last token; what an embedding is here. The others pool over all tokens.
-    match values.get("llama.pooling_type") {
-        None | Some(Value::Integer(0 | 3)) => {}
-        Some(_) => return Err(GgufError::Feature { what: "pooling other than the last token's".to_owned() }),
-    }
-    match values.get("split.count") {
-        None | Some(Value::Integer(0 | 1)) => Ok(()),
-        Some(_) => Err(GgufError::Feature { what: "a model in several files".to_owned() }),
-    }
+    Ok(())
 }
 
 /// Width of a head's keys, values and rotation, which must be the same.
@@ -204,90 +165,28 @@ fn check_numbers(values: &Values) -> Result<(), GgufError> {
 
 fn check_tensors(tensors: &Tensors, n_layer: u32, widths: &Widths) -> Result<(), GgufError> {
     let &Widths { embd, q, kv, ff, rope, vocab } = widths;
-    let mut known = 0;
-    let mut matrix = |name: &str, rows: u64, columns: u64, required: bool| {
-        known += usize::from(check_tensor(tensors, name, [columns, rows], false, required)?);
-        Ok::<(), GgufError>(())
-    };
-    matrix("token_embd.weight", vocab, embd, true)?;
-    matrix("output.weight", vocab, embd, false)?;
-    for layer in 0..n_layer {
-        matrix(&format!("blk.{layer}.attn_q.weight"), q, embd, true)?;
-        matrix(&format!("blk.{layer}.attn_k.weight"), kv, embd, true)?;
-        matrix(&format!("blk.{layer}.attn_v.weight"), kv, embd, true)?;
-        matrix(&format!("blk.{layer}.attn_output.weight"), embd, q, true)?;
-        matrix(&format!("blk.{layer}.ffn_gate.weight"), ff, embd, true)?;
-        matrix(&format!("blk.{layer}.ffn_up.weight"), ff, embd, true)?;
-        matrix(&format!("blk.{layer}.ffn_down.weight"), embd, ff, true)?;
-    }
+    let mut known = tensors.known();
+    known.matrix("token_embd.weight", vocab, embd, true)?;
+    known.matrix("output.weight", vocab, embd, false)?;
     // llama.cpp adds and multiplies by these in single precision, and aborts over any other.
-    let mut vector = |name: &str, width: u64, required: bool| {
-        known += usize::from(check_tensor(tensors, name, [width, 1], true, required)?);
-        Ok::<(), GgufError>(())
-    };
-    vector("output_norm.weight", embd, true)?;
-    vector("rope_freqs.weight", rope, false)?;
+    known.singles("output_norm.weight", 1, embd, true)?;
+    known.singles("rope_freqs.weight", 1, rope, false)?;
     for layer in 0..n_layer {
-        vector(&format!("blk.{layer}.attn_norm.weight"), embd, true)?;
-        vector(&format!("blk.{layer}.ffn_norm.weight"), embd, true)?;
-        for (part, width) in
-            [("attn_q", q), ("attn_k", kv), ("attn_v", kv), ("attn_output", embd), ("ffn_down", embd)]
-        {
-            vector(&format!("blk.{layer}.{part}.bias"), width, false)?;
+        for (name, rows, columns) in [
+            ("attn_q", q, embd),
+            ("attn_k", kv, embd),
+            ("attn_v", kv, embd),
+            ("attn_output", embd, q),
+            ("ffn_gate", ff, embd),
+            ("ffn_up", ff, embd),
+            ("ffn_down", embd, ff),
+        ] {
+            known.matrix(&format!("blk.{layer}.{name}.weight"), rows, columns, true)?;
+            known.singles(&format!("blk.{layer}.{name}.bias"), 1, rows, false)?;
         }
-        vector(&format!("blk.{layer}.ffn_gate.bias"), ff, false)?;
-        vector(&format!("blk.{layer}.ffn_up.bias"), ff, false)?;
+        for name in ["attn_norm", "ffn_norm"] {
+            known.singles(&format!("blk.{layer}.{name}.weight"), 1, embd, true)?;
+        }
     }
-    if known == tensors.len() {
-        return Ok(());
-    }
-    let unknown = tensors.names().find(|name| !is_known(name, n_layer)).unwrap_or_default();
-    Err(GgufError::Feature { what: format!("tensor {unknown}") })
-}
-
-/// Whether it is there, and as it should be.
-fn check_tensor(
-    tensors: &Tensors,
-    name: &str,
-    sizes: [u64; 2],
-    single: bool,
-    required: bool,
-) -> Result<bool, GgufError> {
-    let Some(found) = tensors.get(name) else {
-        let missing = || GgufError::MissingTensor { name: name.to_owned() };
-        return if required { Err(missing()) } else { Ok(false) };
-    };
-    if found.sizes != [sizes[0], sizes[1], 1, 1] {
-        return Err(tensor(name, format!("sizes {:?}, {sizes:?} expected", found.sizes)));
-    }
-    if single && found.ty.id != F32 {
-        return Err(tensor(name, "not in single precision".to_owned()));
-    }
-    Ok(true)
-}
-
-/// For the message only: whether the name is one of those looked for.
-fn is_known(name: &str, n_layer: u32) -> bool {
-    const OF_A_LAYER: [&str; 16] = [
-        "attn_q.weight",
-        "attn_k.weight",
-        "attn_v.weight",
-        "attn_output.weight",
-        "ffn_gate.weight",
-        "ffn_up.weight",
-        "ffn_down.weight",
-        "attn_norm.weight",
-        "ffn_norm.weight",
-        "attn_q.bias",
-        "attn_k.bias",
-        "attn_v.bias",
-        "attn_output.bias",
-        "ffn_gate.bias",
-        "ffn_up.bias",
-        "ffn_down.bias",
-    ];
-    if let Some((layer, part)) = name.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) {
-        return layer.parse::<u32>().is_ok_and(|layer| layer < n_layer) && OF_A_LAYER.contains(&part);
-    }
-    ["token_embd.weight", "output.weight", "output_norm.weight", "rope_freqs.weight"].contains(&name)
+    known.nothing_else()
 }

@@ -2,9 +2,11 @@
 //!
 //! llama.cpp trusts its input: it asserts what it expects, and a failed assertion ends the process; it also reserves
 //! memory by counts that the file states. A model may come from a guest, so it is read here first. Only what is
-//! known to be sound passes: one architecture, the keys and tensors that belong to it, sizes that agree with each
+//! known to be sound passes: two architectures, the keys and tensors that belong to it, sizes that agree with each
 //! other and with the length of the file. It reads the metadata and the directory of tensors, never the weights.
 
+mod architecture;
+mod bert;
 mod llama;
 mod reader;
 mod tensors;
@@ -13,8 +15,9 @@ mod vocabulary;
 
 use std::io::Read;
 
-pub(crate) use llama::Outline;
+pub(crate) use architecture::Outline;
 
+use architecture::Architecture;
 use reader::Reader;
 use tensors::Tensors;
 use values::{Value, Values, wrong};
@@ -76,10 +79,10 @@ pub(crate) fn check<R: Read>(model: R, length: u64) -> Result<Outline, GgufError
     }
     let (n_tensors, n_keys) = (reader.u64()?, reader.u64()?);
     let values = Values::read(&mut reader, n_keys)?;
-    llama::check_architecture(&values)?;
-    let vocabulary = vocabulary::check(&values)?;
+    let architecture = Architecture::of(&values)?;
+    let vocabulary = vocabulary::check(&values, architecture.prefix())?;
     let tensors = Tensors::read(&mut reader, n_tensors, alignment(&values)?)?;
-    llama::check(&values, &tensors, vocabulary.n_vocab, vocabulary.has_text)
+    architecture.check(&values, &tensors, &vocabulary)
 }
 
 fn alignment(values: &Values) -> Result<u64, GgufError> {

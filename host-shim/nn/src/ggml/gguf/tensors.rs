@@ -1,6 +1,6 @@
 //! The directory of tensors of a GGUF file, and where their bytes lie.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
 use super::GgufError;
@@ -15,14 +15,14 @@ const MAX_TENSOR_NAME: usize = 64;
 
 /// An element type: elements and bytes of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ElementType {
-    pub(super) id: u32,
+struct ElementType {
+    id: u32,
     elements: u64,
     bytes: u64,
 }
 
 /// Single precision.
-pub(super) const F32: u32 = 0;
+const F32: u32 = 0;
 
 /// What llama.cpp can multiply with and look rows up in: floats and quantised blocks. Integers, doubles and the
 /// types of intermediate results are no weights, and llama.cpp would abort over them only while computing.
@@ -59,10 +59,10 @@ const fn element(id: u32, elements: u64, bytes: u64) -> ElementType {
 
 /// One tensor of the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) ty: ElementType,
+struct Entry {
+    ty: ElementType,
     /// Sizes by axis, the innermost first; always four, 1 where the file says less.
-    pub(super) sizes: [u64; MAX_AXES as usize],
+    sizes: [u64; MAX_AXES as usize],
     offset: u64,
     bytes: u64,
 }
@@ -105,20 +105,65 @@ impl Tensors {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
-
-    pub(super) fn get(&self, name: &str) -> Option<&Entry> {
-        self.0.get(name)
+    /// To say which of them are known.
+    pub(super) fn known(&self) -> Known<'_> {
+        Known { tensors: self, seen: HashSet::with_capacity(self.0.len()) }
     }
 }
 
-pub(super) fn tensor(name: &str, reason: String) -> GgufError {
+/// Looks tensors up, and remembers which.
+#[derive(Debug)]
+pub(super) struct Known<'a> {
+    tensors: &'a Tensors,
+    seen: HashSet<String>,
+}
+
+impl Known<'_> {
+    /// A matrix of any type of weights, if it must be there or is.
+    pub(super) fn matrix(
+        &mut self,
+        name: &str,
+        rows: u64,
+        columns: u64,
+        required: bool,
+    ) -> Result<(), GgufError> {
+        let Some(found) = self.tensors.0.get(name) else {
+            let missing = || GgufError::MissingTensor { name: name.to_owned() };
+            return if required { Err(missing()) } else { Ok(()) };
+        };
+        if found.sizes != [columns, rows, 1, 1] {
+            let sizes = [columns, rows];
+            return Err(tensor(name, format!("sizes {:?}, {sizes:?} expected", found.sizes)));
+        }
+        self.seen.insert(name.to_owned());
+        Ok(())
+    }
+
+    /// The same, in single precision.
+    pub(super) fn singles(
+        &mut self,
+        name: &str,
+        rows: u64,
+        columns: u64,
+        required: bool,
+    ) -> Result<(), GgufError> {
+        self.matrix(name, rows, columns, required)?;
+        match self.tensors.0.get(name) {
+            Some(found) if found.ty.id != F32 => Err(tensor(name, "not in single precision".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses what has not been looked up.
+    pub(super) fn nothing_else(&self) -> Result<(), GgufError> {
+        match self.tensors.0.keys().find(|name| !self.seen.contains(*name)) {
+            None => Ok(()),
+            Some(name) => Err(GgufError::Feature { what: format!("tensor {name}") }),
+        }
+    }
+}
+
+fn tensor(name: &str, reason: String) -> GgufError {
     GgufError::Tensor { name: name.to_owned(), reason }
 }
 

@@ -44,15 +44,17 @@ pub(super) struct Vocabulary {
     pub(super) has_text: bool,
 }
 
-/// Checks the vocabulary.
-pub(super) fn check(values: &Values) -> Result<Vocabulary, GgufError> {
+/// Checks the vocabulary of a model of the architecture whose keys begin with `prefix`.
+pub(super) fn check(values: &Values, prefix: &str) -> Result<Vocabulary, GgufError> {
     let model = values.text(MODEL)?.ok_or_else(|| GgufError::MissingKey { key: MODEL.to_owned() })?;
     // Where llama.cpp takes the begin-of-text and end-of-text tokens from if the file does not say.
     let (begin, end, adds_begin) = match model {
         b"llama" => (1, 2, true),
         b"gpt2" => (11, 11, false),
+        // Ends a text by its separator, see `check_pieces`.
+        b"bert" => (101, 102, true),
         b"none" | b"no_vocab" => {
-            let n_vocab = values.required("llama.vocab_size", 1..=MAX_TOKENS)?;
+            let n_vocab = values.required(&format!("{prefix}.vocab_size"), 1..=MAX_TOKENS)?;
             return Ok(Vocabulary { n_vocab, has_text: false });
         }
         other => {
@@ -78,6 +80,9 @@ pub(super) fn check(values: &Values) -> Result<Vocabulary, GgufError> {
     // Below the limit of array elements.
     let n_vocab = tokens.len() as u32;
     check_ends(values, n_vocab, begin, end, adds_begin)?;
+    if model == b"bert" {
+        check_pieces(values, n_vocab)?;
+    }
     Ok(Vocabulary { n_vocab, has_text: true })
 }
 
@@ -95,6 +100,19 @@ fn check_pairs(values: &Values) -> Result<(), GgufError> {
         Some(_) => Err(wrong(MERGES, "not an array of strings".to_owned())),
         None => Err(GgufError::MissingKey { key: MERGES.to_owned() }),
     }
+}
+
+/// A tokenizer of word pieces puts a begin before every text and a separator behind it, of which llama.cpp asserts that
+/// they are there, and an unknown token in the place of what it does not know.
+fn check_pieces(values: &Values, n_vocab: u32) -> Result<(), GgufError> {
+    for (which, own) in [("bos", 101), ("seperator", 102), ("unknown", 100)] {
+        let key = format!("tokenizer.ggml.{which}_token_id");
+        let token = values.size(&key, 0..=u32::MAX)?.filter(|&token| token < n_vocab).unwrap_or(own);
+        if token >= n_vocab {
+            return Err(wrong(&key, format!("the tokenizer uses token {token}, and there are {n_vocab}")));
+        }
+    }
+    Ok(())
 }
 
 /// llama.cpp asserts that no two tokens have the same text; an empty one becomes `[EMPTY_n]`.

@@ -7,13 +7,16 @@ use llama_cpp_sys_2 as sys;
 
 use super::guard::{MESSAGE_BYTES, Message, Tap, endcap_context_new, endcap_decode, endcap_forget};
 use super::model::Model;
+use crate::ggml::config::Pooling;
 use crate::ggml::log::{self, Echo};
 
 /// What a context is for, and how large it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::ggml) struct Shape {
-    /// Hidden state of the last token instead of logits.
-    pub(in crate::ggml) embedding: bool,
+    /// A vector made of hidden states so instead of logits.
+    pub(in crate::ggml) embedding: Option<Pooling>,
+    /// Hidden states of all tokens come out, and not of the last alone.
+    pub(in crate::ggml) all: bool,
     /// Tokens remembered. llama.cpp rounds up to a multiple of 256.
     pub(in crate::ggml) tokens: u32,
     /// Tokens of one [`Context::decode`].
@@ -62,8 +65,8 @@ impl Context {
         params.n_batch = shape.batch;
         params.n_ubatch = shape.micro_batch;
         params.n_seq_max = 1;
-        // Only the last token of a batch is an output; llama.cpp would else reserve logits for every one.
-        params.n_outputs_max = 1;
+        // llama.cpp reserves logits for every output.
+        params.n_outputs_max = if shape.all { shape.batch } else { 1 };
         params.n_threads = shape.threads;
         params.n_threads_batch = shape.threads;
         params.pooling_type = sys::LLAMA_POOLING_TYPE_NONE;
@@ -71,15 +74,20 @@ impl Context {
         params.offload_kqv = shape.gpu;
         params.op_offload = shape.gpu;
         params.no_perf = true;
-        if shape.embedding {
+        if shape.embedding.is_some() {
             // Half precision would cost a thousandth of the vector's length against the other engines.
             params.type_k = sys::GGML_TYPE_F32;
             params.type_v = sys::GGML_TYPE_F32;
         }
-        let mut vector = vec![0.0; if shape.embedding { n_embd } else { 0 }];
-        let tap = Tap { vector: vector.as_mut_ptr(), length: vector.len() as i64, filled: false };
+        let mut vector = vec![0.0; if shape.embedding.is_some() { n_embd } else { 0 }];
+        let pooling = match shape.embedding {
+            None | Some(Pooling::Last) => 0,
+            Some(Pooling::Mean) => 1,
+            Some(Pooling::First) => 2,
+        };
+        let tap = Tap { vector: vector.as_mut_ptr(), length: vector.len() as i64, pooling, rows: 0 };
         let tap = NonNull::from(Box::leak(Box::new(tap)));
-        let hook = if shape.embedding { tap.as_ptr() } else { std::ptr::null_mut() };
+        let hook = if shape.embedding.is_some() { tap.as_ptr() } else { std::ptr::null_mut() };
         let mut message = Message::new();
         let (context, logged) = {
             let _making = model.making.lock();
@@ -130,7 +138,7 @@ impl Context {
             return Err(DecodeError::Failed("a batch that the context was not made for".to_owned()));
         }
         // SAFETY: the tap lives until the context has been freed, and is only used inside of `endcap_decode`.
-        unsafe { (*self.tap.as_ptr()).filled = false };
+        unsafe { (*self.tap.as_ptr()).rows = 0 };
         let mut message = Message::new();
         let count = tokens.len() as i32;
         // SAFETY: the context is alive and borrowed mutably; the tokens are as many as told, and read only; the
@@ -140,27 +148,40 @@ impl Context {
                 self.context.as_ptr(),
                 tokens.as_mut_ptr(),
                 count,
+                self.shape.all,
                 message.as_mut_ptr(),
                 MESSAGE_BYTES,
             )
         });
         match code {
-            0 => Ok(()),
+            0 => {
+                self.divide();
+                Ok(())
+            }
             1 => Err(DecodeError::Full),
             code => Err(DecodeError::Failed(message.or(logged, &format!("llama_decode gave {code}")))),
         }
     }
 
-    /// Hidden state of the last token decoded, after the final norm; `None` on a context for text, or where the
-    /// model's graph has no such node.
+    /// A sum of hidden states to their mean.
+    fn divide(&mut self) {
+        if self.shape.embedding == Some(Pooling::Mean) {
+            // SAFETY: as in `decode`.
+            let rows = unsafe { (*self.tap.as_ptr()).rows }.max(1) as f32;
+            self.vector.iter_mut().for_each(|value| *value /= rows);
+        }
+    }
+
+    /// What the hidden states of the tokens last decoded, after the final norm, make; `None` on a context for text, or
+    /// where the model's graph has no such node.
     pub(in crate::ggml) fn embedding(&self) -> Option<&[f32]> {
         // SAFETY: as in `decode`.
-        unsafe { (*self.tap.as_ptr()).filled }.then_some(&self.vector)
+        (unsafe { (*self.tap.as_ptr()).rows } > 0).then_some(&self.vector)
     }
 
     /// Logits of the last token decoded, by token; `None` on a context for embeddings.
     pub(in crate::ggml) fn logits(&mut self) -> Option<&[f32]> {
-        if self.shape.embedding {
+        if self.shape.embedding.is_some() {
             return None;
         }
         // SAFETY: the context is alive; -1 is the last output.

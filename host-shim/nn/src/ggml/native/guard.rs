@@ -9,12 +9,15 @@ pub(super) const MESSAGE_BYTES: usize = 512;
 /// What the guard gives for an exception; no count and no code of llama.cpp.
 pub(super) const THROWN: i32 = i32::MIN;
 
-/// Where a context puts the hidden state of the last token.
+/// Where a context puts the vector of a sequence.
 #[repr(C)]
 pub(super) struct Tap {
     pub(super) vector: *mut f32,
     pub(super) length: i64,
-    pub(super) filled: bool,
+    /// As the guard numbers them: 0 last, 1 the sum of all, 2 first.
+    pub(super) pooling: i32,
+    /// Hidden states that are in the vector, or among which it was; 0: none of this batch.
+    pub(super) rows: i64,
 }
 
 unsafe extern "C" {
@@ -36,6 +39,7 @@ unsafe extern "C" {
         context: *mut sys::llama_context,
         tokens: *mut i32,
         count: i32,
+        all: bool,
         message: *mut c_char,
         size: usize,
     ) -> i32;
