@@ -25,8 +25,8 @@ plugin: setup ## build the wasi-nn plugin for WasmEdge: dist/plugins/ (FEATURES=
 host: setup ## build the wasmtime host for local work: target/release/endcap-host
 	@. .cache/env.sh && cargo build --release --locked -p endcap-host
 
-tools: ## build the model pipeline: target/release/endcap-model
-	@cargo build --release --locked -p endcap-models
+tools: setup ## build the model pipeline: target/release/endcap-model
+	@. .cache/env.sh && cargo build --release --locked -p endcap-models
 
 run: guest ## run the service (MODEL=dist/model.wasm LISTEN=127.0.0.1:8080 ENDCAP_*=...)
 	@scripts/run.sh

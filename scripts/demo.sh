@@ -63,8 +63,12 @@ trap 'exit 143' TERM
 # Without what the demo asks nothing of (models/Cargo.toml: features), which is most of a first build, unless another
 # target has built that already.
 pipeline() {
-    local features=()
-    compgen -G "$ROOT/target/release/deps/libtract_onnx-*.rlib" >/dev/null || features=(--no-default-features)
+    # Where libclang lies, as in the other builds of llama.cpp: cargo would compile it again for anything else.
+    load_env
+    local features=() built
+    for built in tract_onnx llama_cpp_sys_2; do
+        compgen -G "$ROOT/target/release/deps/lib$built-*.rlib" >/dev/null || features=(--no-default-features)
+    done
     cargo build --release --locked -p endcap-models "${features[@]}"
 }
 

@@ -111,6 +111,7 @@ test_env() {
     export ENDCAP_PYTHON=$CACHE/python/bin/python
     export ENDCAP_NODE_MODULES=$CACHE/node/node_modules
     export ENDCAP_SMOLLM2=$CACHE/smollm2/model.gguf
+    export ENDCAP_MINILM=$CACHE/minilm/model.gguf
 }
 
 # guest_cargo COMMAND ARGS...: cargo for WASI, the one place for its settings (after load_env).

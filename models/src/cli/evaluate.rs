@@ -8,8 +8,9 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use endcap_core::format::Parameters;
 
+use super::content::{ContentArgs, Reader};
 use super::fit::{EncoderArgs, FitProgress};
-use super::train::{BlendArgs, ContentArgs, KnnArgs, LinearArgs, TogetherArgs};
+use super::train::{BlendArgs, KnnArgs, LinearArgs, TogetherArgs};
 use super::{Failure, print, print_json};
 use crate::encoder::EncoderForms;
 #[cfg(feature = "encoder")]
@@ -127,11 +128,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         ProtocolArg::SessionPrefix => Protocol::SessionPrefix,
         ProtocolArg::TemporalBasket => Protocol::TemporalBasket,
     };
+    let mut reader = args.content.reader()?;
     let mut parameters = Parameters {
         knn: args.knn.parameters(),
         together: args.together.parameters(),
         linear: args.linear.parameters(),
-        content: args.content.parameters(),
+        content: args.content.parameters(reader.as_ref()),
         blend: args.blend.given(args.encoder.is_asked_for()),
         ..Parameters::default()
     };
@@ -144,8 +146,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let seeds = args.seeds;
         #[cfg(not(feature = "encoder"))]
         let seeds = 1;
-        let run = |seed| measure(args, protocol, split.into(), &parameters, seed);
-        let runs = (0..seeds).map(run).collect::<Result<Vec<_>, _>>()?;
+        let mut run = |seed| measure(args, protocol, split.into(), &parameters, &mut reader, seed);
+        let runs = (0..seeds).map(&mut run).collect::<Result<Vec<_>, _>>()?;
         report.splits.extend(SplitReport::mean(runs));
     }
     if let Some(path) = &args.out {
@@ -201,15 +203,20 @@ fn measure(
     protocol: Protocol,
     split: Split,
     parameters: &Parameters,
+    reader: &mut Option<Reader>,
     seed: u64,
 ) -> Result<SplitReport, Failure> {
     #[cfg(not(feature = "encoder"))]
     let _ = seed;
     let task = protocol.task(&args.data, split).map_err(failure)?;
     let started = Instant::now();
+    let texts = match reader {
+        Some(reader) => Some(reader.read(&task.train, parameters.content.as_ref())?),
+        None => None,
+    };
     let limits = args.linear.limits();
     let recipe = Recipe {
-        options: Options { parameters: parameters.clone(), limits, ..Options::default() },
+        options: Options { parameters: parameters.clone(), limits, texts, ..Options::default() },
         choose: args.blend.choose(&args.linear),
         rank: args.blend.rank(),
         // A protocol has its own questions.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use endcap_core::AlignedBytes;
 use endcap_core::format::{
-    FormatError, LinearHistory, LinearMethod, LinearParameters, Manifest, Model, Verify,
+    FormatError, LinearHistory, LinearMethod, LinearParameters, Manifest, Model, TextParameters, Verify,
 };
 
 use super::{Failure, print, print_json};
@@ -57,6 +57,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         ("questions kept back", count(model.sample().len() as u64)),
         ("item pairs", count(model.together().pairs() as u64)),
         ("linear model", linear(&model)),
+        ("items without visits", content(&model)),
     ] {
         about.row([what.to_owned(), value]);
     }
@@ -91,6 +92,20 @@ fn linear(model: &Model) -> String {
          decay {position_decay}",
         count(rows.pairs() as u64)
     )
+}
+
+/// What is alike by name and category, in words.
+fn content(model: &Model) -> String {
+    let (Some(rows), Some(parameters)) = (model.content(), &model.manifest().parameters.content) else {
+        return "none is scored".to_owned();
+    };
+    let by = match &parameters.text {
+        None => "words and letters".to_owned(),
+        Some(TextParameters { model, sha256, weight, items }) => format!(
+            "words, letters and {weight} of text model {model} (sha256 {sha256}), which read the {items} most sold at most"
+        ),
+    };
+    format!("{} scored as what reads like them, by {by}", count(rows.iter().count() as u64))
 }
 
 /// Prints the manifest of a packed file.

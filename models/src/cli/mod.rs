@@ -4,6 +4,7 @@
 //! 0 done, 1 the system failed (disk, memory, a bug), 2 the input or the arguments are at fault.
 
 mod ask;
+mod content;
 mod evaluate;
 mod failure;
 mod fit;
@@ -29,9 +30,9 @@ pub use failure::Failure;
 #[derive(Debug, Parser)]
 #[command(name = "endcap-model", version, arg_required_else_help = true)]
 #[cfg_attr(
-    not(all(feature = "encoder", feature = "image", feature = "ranker")),
+    not(all(feature = "encoder", feature = "image", feature = "ranker", feature = "text")),
     command(
-        after_help = "A build for the demo, without `image`, `train --encoder`, `tune` and `pack --ranker`: `make tools` builds \
+        after_help = "A build for the demo, without `image`, `train --encoder`, `train --text-model`, `tune` and `pack --ranker`: `make tools` builds \
                       all of it."
     )
 )]

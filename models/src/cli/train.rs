@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use endcap_core::format::{
-    Blend, Card, ContentParameters, KnnMatching, KnnParameters, LinearHistory, LinearMethod,
-    LinearParameters, Parameters, TogetherParameters, TrendingParameters,
+    Blend, Card, KnnMatching, KnnParameters, LinearHistory, LinearMethod, LinearParameters, Parameters,
+    TogetherParameters, TrendingParameters,
 };
 
+use super::content::ContentArgs;
 use super::fit::{EncoderArgs, FitProgress};
 use super::{Failure, command, print, print_json};
 use crate::dataset::{Dataset, Source};
@@ -207,25 +208,6 @@ pub(super) struct LinearArgs {
     memory_mb: u64,
 }
 
-/// Items that are scored as what reads like them; also taken by `evaluate`.
-#[derive(Debug, clap::Args)]
-pub(super) struct ContentArgs {
-    /// Sessions below which an item is scored as the items that read like it, by name and category; 0: none is.
-    #[arg(id = "content-below", long, default_value_t = ContentParameters::default().below, value_name = "SESSIONS")]
-    below: u32,
-    /// Items that read like it, kept for each.
-    #[arg(id = "content-neighbors", long, default_value_t = ContentParameters::default().neighbors, value_name = "N",
-          value_parser = clap::value_parser!(u32).range(1..=100))]
-    neighbors: u32,
-}
-
-impl ContentArgs {
-    /// `None` where no item shall be.
-    pub(super) fn parameters(&self) -> Option<ContentParameters> {
-        (self.below > 0).then_some(ContentParameters { below: self.below, neighbors: self.neighbors })
-    }
-}
-
 /// Weights of the personal list; also taken by `evaluate`.
 #[derive(Debug, clap::Args)]
 pub(super) struct BlendArgs {
@@ -347,7 +329,14 @@ impl LinearArgs {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let started = Instant::now();
+    // Before the log, which may be long: its file may be the wrong one.
+    let mut reader = args.content.reader()?;
     let (log, dataset) = read(&args.dataset)?;
+    let content = args.content.parameters(reader.as_ref());
+    let texts = match &mut reader {
+        Some(reader) => Some(reader.read(&log, content.as_ref())?),
+        None => None,
+    };
     // The name and not the path: a model file should not tell how its maker's disk is laid out.
     let name = |source: &Source| source.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let source = dataset.report().sources.iter().map(name).collect::<Vec<_>>().join(", ");
@@ -368,11 +357,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
                 together: args.together.parameters(),
                 trending: TrendingParameters { half_life_days: args.trending_half_life },
                 linear: args.linear.parameters(),
-                content: args.content.parameters(),
+                content,
                 blend: args.blend.given(wants_encoder),
                 ..Parameters::default()
             },
             limits: args.linear.limits(),
+            texts,
             card: Card {
                 source,
                 licence: args.licence.clone(),
@@ -474,7 +464,7 @@ pub(super) fn parse_positive(text: &str) -> Result<f32, String> {
     parse_weight(text).ok().filter(|value| *value > 0.0).ok_or_else(|| "give a number above 0".to_owned())
 }
 
-fn parse_share(text: &str) -> Result<f32, String> {
+pub(super) fn parse_share(text: &str) -> Result<f32, String> {
     let share = parse_positive(text).ok().filter(|value| *value <= 1.0);
     share.ok_or_else(|| "give a number above 0, at most 1".to_owned())
 }

@@ -12,7 +12,7 @@ pub mod gguf;
 #[cfg(feature = "encoder")]
 pub mod learn;
 pub mod onnx;
-mod products;
+pub(crate) mod products;
 mod random;
 mod safetensors;
 mod sections;

@@ -13,13 +13,18 @@ mod log;
 mod rankings;
 mod together;
 
+use std::sync::Arc;
+
 use endcap_core::format::{
     Card, CatalogueBuilder, DataSummary, Manifest, Parameters, encode_content, encode_linear,
     encode_neighbors, encode_rankings, encode_sessions, section,
 };
 
+use crate::text::TextVectors;
+
 pub use artefact::Trained;
 pub use catalogue::records;
+pub(crate) use content::cold_items;
 pub use error::TrainError;
 pub use linear::{Dense, Limits, LinearPlan, Row as LinearRow, train_dense, train_exact};
 pub use log::{Click, Log, LogBuilder, Session, event_weight};
@@ -37,6 +42,8 @@ pub struct Options {
     pub created: String,
     /// What the linear model may use, where the parameters have one.
     pub limits: Limits,
+    /// Vectors of the items' texts, where the parameters' `content` asks for them.
+    pub texts: Option<Arc<TextVectors>>,
 }
 
 /// A step of [`train`], for progress displays.
@@ -83,10 +90,14 @@ pub fn train(
         Some(parameters) => Some(linear::train(log, parameters, &options.limits, progress)?),
         None => None,
     };
-    let content = options.parameters.content.as_ref().map(|params| content::rows(log, params));
+    let texts = options.texts.as_deref();
+    let content = options.parameters.content.as_ref().map(|params| content::rows(log, params, texts));
     let content = content.filter(|rows| !rows.is_empty());
     let mut parameters = options.parameters.clone();
     parameters.content = parameters.content.filter(|_| content.is_some());
+    if let (Some(content), None) = (&mut parameters.content, texts) {
+        content.text = None;
+    }
     progress(Step::Rankings);
     let rankings = rankings::Lists::build(log, &options.parameters.trending);
     let mut catalogue = CatalogueBuilder::new();

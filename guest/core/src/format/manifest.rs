@@ -232,19 +232,36 @@ pub struct LinearParameters {
 }
 
 /// Items that are scored as what reads like them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ContentParameters {
     /// Sessions in training below which an item is one of them, at least 1; 1: those without any.
     pub below: u32,
     /// Neighbours kept per item, at least 1.
     pub neighbors: u32,
+    /// The text model that was asked what is alike; none: hashed words and letters alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextParameters>,
 }
 
 impl Default for ContentParameters {
     /// Items without any session: those with one or two are found no better as what reads like them.
     fn default() -> Self {
-        Self { below: 1, neighbors: 10 }
+        Self { below: 1, neighbors: 10, text: None }
     }
+}
+
+/// Which text model was asked, so that the same answers can be had again; the service needs none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TextParameters {
+    /// Name of its file.
+    pub model: String,
+    /// SHA-256 of its file, hexadecimal.
+    pub sha256: String,
+    /// Its share of the likeness of two items, in [0, 1], where one of them shares no words and letters with any other; the rest is
+    /// that of words and letters.
+    pub weight: f32,
+    /// Items whose texts it read beside those without enough sessions, at most: the most sold.
+    pub items: u32,
 }
 
 /// Which items an item is regressed on.

@@ -31,8 +31,8 @@ pub use items::{Catalogue, CatalogueBuilder, ItemRecord, ItemView};
 pub use linear::{Columns, LinearRow, LinearRows, encode_linear};
 pub use manifest::{
     Blend, Card, CellParameters, ContentParameters, DataSummary, KnnMatching, KnnParameters, LinearHistory,
-    LinearMethod, LinearParameters, Manifest, Opening, Parameters, SectionEntry, TogetherParameters,
-    TrendingParameters,
+    LinearMethod, LinearParameters, Manifest, Opening, Parameters, SectionEntry, TextParameters,
+    TogetherParameters, TrendingParameters,
 };
 pub use model::{Model, Verify};
 pub use neighbors::{NeighborRows, encode_neighbors};
