@@ -148,6 +148,11 @@ impl<C: Clock, S: EventStore> Recommender<C, S> {
         fallback
     }
 
+    /// What is like `item` of `model`, best first, with similarities in (0, 1].
+    pub fn neighbors(&mut self, model: &Model, item: ItemIx) -> Vec<(ItemIx, f32)> {
+        Engine::new(model).neighbors(item, &mut self.scratch)
+    }
+
     /// For another model from now on: with its `inference`, and what is remembered in its numbers of items.
     pub fn change_model(&mut self, inference: Inference, number: &dyn Fn(ItemIx) -> Option<ItemIx>) {
         self.store.renumber(number);

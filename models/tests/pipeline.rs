@@ -206,18 +206,26 @@ fn a_new_item_is_found_by_what_it_is_called() {
         let (mut scratch, mut out) = (Scratch::default(), Vec::new());
         let request = Request { history: &[item("saucer")], fallback: false, ..Request::default() };
         Engine::new(&model).recommend(&request, &mut scratch, &mut out);
-        let near = Engine::new(&model).neighbors(item("new")).0.to_vec();
+        let mut near = |id| {
+            Engine::new(&model)
+                .neighbors(item(id), &mut scratch)
+                .into_iter()
+                .map(|(other, _)| other)
+                .collect()
+        };
+        let (new, cup): (Vec<_>, Vec<_>) = (near("new"), near("cup"));
         (
             out.iter()
                 .map(|found| (model.items().id(found.item).to_owned(), found.source))
                 .collect::<Vec<_>>(),
-            near == [item("cup")],
+            new == [item("cup")],
+            cup == [item("saucer"), item("new")],
         )
     };
-    let (found, near) = listed(&[]);
+    let (found, near, found_near) = listed(&[]);
     assert_eq!(found[0].0, "cup");
     assert_eq!(found[1], ("new".to_owned(), Source::Content), "{found:?}");
-    assert!(near && found.len() == 2, "{found:?}");
-    let (found, near) = listed(&["--content-below", "0"]);
-    assert!(!near && found.len() == 1, "{found:?}");
+    assert!(near && found_near && found.len() == 2, "{found:?}");
+    let (found, near, found_near) = listed(&["--content-below", "0"]);
+    assert!(!near && !found_near && found.len() == 1, "{found:?}");
 }

@@ -79,8 +79,8 @@ fn number(model: &Model, id: &str) -> ItemIx {
 
 /// The item that a new one reads most like, if any.
 fn nearest(model: &Model, id: &str) -> Option<String> {
-    let (near, _) = Engine::new(model).neighbors(number(model, id));
-    near.first().map(|&item| model.items().get(item).id.to_owned())
+    let near = Engine::new(model).neighbors(number(model, id), &mut Scratch::default());
+    near.first().map(|&(item, _)| model.items().get(item).id.to_owned())
 }
 
 /// New items among what is recommended after one item, and whether because of their texts.
@@ -135,10 +135,10 @@ fn a_decoder_is_asked_as_well() {
     dataset(&folder);
     let model = trained(&folder, "meaning", &["--text-model", text(&file), "--text-weight", "0.9"]);
     for (new, _, _) in NEW {
-        let (near, likeness) = Engine::new(&model).neighbors(number(&model, new));
+        let near = Engine::new(&model).neighbors(number(&model, new), &mut Scratch::default());
         assert!(
-            !near.is_empty() && likeness.iter().all(|likeness| (0.1..=1.0).contains(likeness)),
-            "{likeness:?}"
+            !near.is_empty() && near.iter().all(|(_, likeness)| (0.1..=1.0).contains(likeness)),
+            "{near:?}"
         );
     }
     let text = model.manifest().parameters.content.clone().unwrap().text.unwrap();

@@ -64,8 +64,36 @@ fn where_nothing_goes_together_yet_neighbours_are_what_reads_alike() {
     bodies.push((section::CONTENT, encode_content(&[(11, vec![(2, 0.5)]), (12, vec![(6, 0.5), (4, 0.25)])])));
     let file = write_model(shop.manifest(), &bodies).expect("writes");
     let model = Model::open(AlignedBytes::copy_from(&file), Verify::Full).expect("opens");
-    assert_eq!(Engine::new(&model).neighbors(12), (&[6, 4][..], &[0.5, 0.25][..]));
-    assert_eq!(Engine::new(&model).neighbors(11).0, [0, 1], "sessions know better");
+    let near = |item| Engine::new(&model).neighbors(item, &mut Scratch::default());
+    assert_eq!(near(12), [(6, 0.5), (4, 0.25)]);
+    assert_eq!(near(11)[0].0, 0, "sessions know better");
+}
+
+#[test]
+fn a_new_item_is_found_beside_what_it_reads_like() {
+    let mut shop = Shop::golden();
+    shop = Shop::new(14, shop.sessions, 1502);
+    let mut bodies = shop.bodies();
+    let rows = [(12, vec![(0, 1.0), (1, 0.5)]), (13, vec![(3, 0.001)])];
+    bodies.push((section::CONTENT, encode_content(&rows)));
+    let file = write_model(shop.manifest(), &bodies).expect("writes");
+    let model = Model::open(AlignedBytes::copy_from(&file), Verify::Full).expect("opens");
+    let mut scratch = Scratch::default();
+    let mut near = |item| Engine::new(&model).neighbors(item, &mut scratch);
+    for item in 0..14 {
+        let (row, found) = (model.together().row(item), near(item));
+        assert!(found.is_sorted_by(|a, b| a.1 >= b.1), "{found:?}");
+        let known: Vec<_> = found.iter().copied().filter(|(other, _)| *other < 12).collect();
+        let row: Vec<_> = row.0.iter().copied().zip(row.1.iter().copied()).collect();
+        if !row.is_empty() {
+            assert_eq!(known, row, "of {item}");
+        }
+    }
+    let (_, score) = *near(0).iter().find(|(other, _)| *other == 12).expect("reads like 0");
+    let (items, similarities) = model.together().row(0);
+    let of_1 = items.iter().position(|&other| other == 1).map(|at| similarities[at]).expect("is listed");
+    assert!((score - 0.5f32.mul_add(of_1, similarities[0]) / 2.5).abs() < 1e-6, "{score}");
+    assert!((0..12).all(|item| near(item).iter().all(|(other, _)| *other != 13)), "too faint");
 }
 
 proptest! {
@@ -95,5 +123,8 @@ proptest! {
         items.dedup();
         prop_assert_eq!(items.len(), found.len(), "{:?}", found);
         prop_assert!(found.is_sorted_by(|a, b| a.score >= b.score));
+        let near = Engine::new(&model).neighbors(history[0], &mut Scratch::default());
+        let best = model.together().row(history[0]).1.first().copied().unwrap_or(1.0);
+        prop_assert!(near.iter().all(|(_, score)| *score > 0.0 && *score <= best), "{:?}", near);
     }
 }

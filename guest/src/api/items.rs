@@ -1,6 +1,5 @@
-//! `GET /api/item/{id}/neighbors`: what goes together with an item, or reads like it where nothing does yet.
+//! `GET /api/item/{id}/neighbors`: what goes together with an item or reads like that, or like the item where nothing does yet.
 
-use endcap_core::recommend::Engine;
 use endcap_core::store::EventStore;
 
 use super::encode::{push_item, push_string};
@@ -20,7 +19,7 @@ pub(crate) fn neighbors<C: Clock, S: EventStore>(
 ) -> Result<(), ApiError> {
     let id = parameter(id).ok_or(ApiError::Escape { part: "path" })?;
     let page = Page::read(request.query)?;
-    let model = &service.model;
+    let Service { model, recommender, .. } = service;
     let catalogue = model.items();
     let Some(item) = catalogue.find(&id) else {
         return Err(ApiError::UnknownItem { item: super::json::shown(&id) });
@@ -28,9 +27,9 @@ pub(crate) fn neighbors<C: Clock, S: EventStore>(
     out.extend_from_slice(b"{\"item\":");
     push_string(out, catalogue.id(item));
     out.extend_from_slice(b",\"items\":[");
-    let (others, scores) = Engine::new(model).neighbors(item);
-    let row = others.iter().zip(scores).filter(|(other, _)| !catalogue.out_of_stock(**other));
-    for (at, (&other, &score)) in row.skip(page.offset).take(page.n).enumerate() {
+    let near = recommender.neighbors(model, item);
+    let row = near.into_iter().filter(|(other, _)| !catalogue.out_of_stock(*other));
+    for (at, (other, score)) in row.skip(page.offset).take(page.n).enumerate() {
         out.extend_from_slice(if at == 0 { b"{" } else { b",{" });
         push_item(out, catalogue, other, score, page.include);
         out.push(b'}');

@@ -1,7 +1,7 @@
 //! The stages over one model.
 
 use crate::ItemIx;
-use crate::format::{Blend, Catalogue, LinearParameters, Model, Near, Opening};
+use crate::format::{Blend, Catalogue, LinearParameters, Model, Opening};
 use crate::topn::TopN;
 use crate::{content, knn, linear, together};
 
@@ -17,7 +17,7 @@ type RankedList<'a> = (&'a [ItemIx], &'a [f32]);
 /// Serves one model.
 #[derive(Debug, Clone, Copy)]
 pub struct Engine<'m> {
-    model: &'m Model,
+    pub(super) model: &'m Model,
 }
 
 impl<'m> Engine<'m> {
@@ -162,14 +162,6 @@ impl<'m> Engine<'m> {
     pub fn recommend(&self, request: &Request<'_>, scratch: &mut Scratch, out: &mut Vec<Recommendation>) {
         self.gather(request, scratch);
         self.select(request, scratch, out);
-    }
-
-    /// What goes together with `item`, or, where nothing does yet, what reads like it: items and similarities, best first.
-    pub fn neighbors(&self, item: ItemIx) -> Near<'m> {
-        match (self.model.together().row(item), self.model.content()) {
-            (([], _), Some(rows)) => rows.row(item),
-            (together, _) => together,
-        }
     }
 
     fn catalogue(&self) -> Catalogue<'m> {

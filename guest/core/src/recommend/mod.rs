@@ -13,6 +13,7 @@
 
 mod engine;
 mod features;
+mod neighbors;
 mod scratch;
 
 pub use engine::Engine;
