@@ -10,11 +10,12 @@ use sha2::{Digest, Sha256};
 
 use super::{TextError, TextVectors};
 
-/// Tokens that are read of a text: names have five to fifteen, and a category some more. What a longer one says further back is
-/// left out.
+/// Tokens that are read of a text: names have five to fifteen, and a category some more. What a longer one
+/// says further back is left out.
 const TOKENS: usize = 128;
 /// Bytes of a text that are looked at, so that a page of text is not cut into tokens only to be cut off.
 const BYTES: usize = 2_048;
+
 /// A text model, and the vectors that it has made so far.
 #[derive(Debug)]
 pub struct TextModel {
