@@ -87,7 +87,7 @@ bench-start: setup guest plugin ## cold start inside one process (ARGS="...")
 bench-ratio: setup ## the prediction loop under WasmEdge against native (ARGS="...")
 	@scripts/bench.sh ratio
 
-bench-encoder: setup ## the built-in encoder under WasmEdge and natively against tract (ARGS="...")
+bench-encoder: setup plugin ## the built-in encoder under WasmEdge and natively against tract and llama.cpp, also through the plugin (ARGS="...")
 	@scripts/bench.sh encoder
 
 bench-engines: setup-tests ## tract against ONNX Runtime, with load times (ARGS="...")

@@ -1,7 +1,15 @@
 //! The three forms of one encoder on the engines that serve them: the built-in executor, ONNX on tract, GGUF on
-//! llama.cpp. All must give the same user vector and the same twenty items.
+//! llama.cpp. All must give the same user vector and the same twenty items. So must ONNX Runtime, which serves nothing here,
+//! but is what others run such files with; and `onnx` itself finds nothing wrong with them.
+//!
+//! `ENDCAP_PYTHON` names a Python with `onnx` and `onnxruntime`.
 
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
 
 use endcap_core::encoder::{Decoder, DecoderScratch, EncoderShape, EncoderWeights, Precision};
 use endcap_core::format::{
@@ -142,6 +150,34 @@ fn onnx_gives_the_builtin_vector_however_far_it_is_filled_up() {
             {
                 check(&view, "onnx", &history, &by_onnx(&mut context, &history, positions));
             }
+        }
+    }
+}
+
+#[test]
+fn onnx_runtime_gives_the_builtin_vector() {
+    let Some(python) = common::python() else { return };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/run_encoder.py");
+    let folder = tempfile::tempdir().expect("a folder");
+    for shape in [shape(), other_shape()] {
+        let model = model(&Weights::random(&shape, 1), Precision::F32);
+        let view = model.encoder().expect("weights");
+        let file = folder.path().join("encoder.onnx");
+        std::fs::write(&file, model.encoder_onnx().expect("ONNX")).expect("writes");
+        let asked = histories(&shape);
+        let ran = Command::new(&python)
+            .args(["-W", "ignore"])
+            .arg(&script)
+            .arg(&file)
+            .arg(onnx::positions(shape.max_len).to_string())
+            .arg(serde_json::to_string(&asked).expect("JSON"))
+            .output()
+            .expect("starts");
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        let users: Vec<Vec<f32>> = serde_json::from_slice(&ran.stdout).expect("user vectors");
+        assert_eq!(users.len(), asked.len());
+        for (history, user) in asked.iter().zip(&users) {
+            check(&view, "ONNX Runtime", history, user);
         }
     }
 }

@@ -120,8 +120,8 @@ fn what_stops_training_is_what_the_served_file_gives() {
     let task = Task { train: log, cases };
     let rows = evaluate(&task, &task.cases, &model, &[Method::Sequence], &Baselines::default()).unwrap();
     let (graph, served) = (found.ndcg10.unwrap(), rows[0].figures.ndcg[1]);
-    // Apart by int8 alone.
-    assert!((graph - served).abs() < 0.005, "training says {graph}, serving {served}");
+    // Apart by int8 alone, which may cost a hundredth.
+    assert!((graph - served).abs() < 0.01 * graph, "training says {graph}, serving {served}");
 }
 
 /// Where a run that is interrupted keeps its state.

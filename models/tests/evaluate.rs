@@ -100,6 +100,13 @@ fn lines_of_users_are_read_as_the_published_models_do() {
     let report =
         evaluate(&["--protocol", "leave-one-out", "--split", "valid", "--data", file.to_str().unwrap()]);
     assert_eq!(figures(&report, "markov")["mrr"][0], 1.0);
+    // The order of a user's line counts; that of an invoice's lines is none.
+    assert_eq!(figures(&report, "transitions")["mrr"][0], 1.0);
+    let file =
+        folder.file("lines.txt", (0..20).map(|at| format!("u{at}\ta b a b a b\n")).collect::<String>());
+    let report =
+        evaluate(&["--protocol", "uci-shuffled", "--split", "valid", "--data", file.to_str().unwrap()]);
+    assert_eq!(figures(&report, "transitions")["mrr"][0], 0.0);
 }
 
 #[test]
@@ -145,7 +152,9 @@ fn prefixes_have_their_targets_in_files_of_their_own() {
     let report = evaluate(&data);
     assert_eq!(report["splits"][0]["train_events"], 83, "a session may have a name");
     assert_eq!(figures(&report, "markov")["cases"], 3);
-    assert_eq!(figures(&report, "markov")["mrr"][0], 1.0);
+    for method in ["markov", "transitions"] {
+        assert_eq!(figures(&report, method)["mrr"][0], 1.0, "{method} goes by the order of a session");
+    }
     // Without a file the last tenth of the sessions is asked: sessions 19 to 21 of 21, from the second item on.
     let report = evaluate(&[&data[..], &["--split", "valid"]].concat());
     assert_eq!(report["splits"][0]["train_events"], 72);

@@ -23,7 +23,7 @@ const ITEMS: usize = 500;
 const VISITS: usize = 8_000;
 
 /// A dataset of visits to one category each, from the dear to the cheap: which way shoppers go, a ranker sees by the
-/// prices, and the sources do not look at those.
+/// prices, and the sources do not look at those; transitions, which see it as well, are left out.
 struct Shop {
     folder: Folder,
     dataset: PathBuf,
@@ -61,7 +61,8 @@ impl Shop {
     /// Trains into a folder of this name: where it is, and what was told.
     fn train(&self, name: &str, more: &[&str]) -> (PathBuf, String) {
         let trained = self.folder.path(name);
-        let output = endcap(&[&["train", text(&self.dataset), "--out", text(&trained)], more].concat());
+        let train = ["train", text(&self.dataset), "--out", text(&trained), "--transition-gaps", "0"];
+        let output = endcap(&[&train, more].concat());
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{told}");
         (trained, told)

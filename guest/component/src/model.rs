@@ -48,7 +48,8 @@ fn info(state: &State) -> ModelInfo {
         })
         .collect();
     let linear = model.linear().map(|_| "linear");
-    let retrieval = ["session", "together"].into_iter().chain(linear).map(str::to_owned);
+    let transitions = model.transitions().map(|_| "transitions");
+    let retrieval = ["session", "together"].into_iter().chain(linear).chain(transitions).map(str::to_owned);
     let degraded = recommender.inference.degraded.iter().map(|degraded| {
         let reason = format!("{}: {}", degraded.engine.as_str(), degraded.error);
         (degraded.part.as_str().to_owned(), reason)

@@ -23,6 +23,7 @@ pub mod recommend;
 pub mod store;
 pub mod together;
 pub mod topn;
+pub mod transitions;
 
 pub use bytes::AlignedBytes;
 

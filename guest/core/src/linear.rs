@@ -4,7 +4,7 @@
 //! handed on as candidates. O(history · row length), and O(items) where the rows are more than that.
 
 use crate::ItemIx;
-use crate::format::{Columns, LinearParameters, LinearRow, LinearRows};
+use crate::format::{Columns, LinearParameters, SparseRow, SparseRows};
 use crate::knn::Scores;
 
 /// Working memory of one caller: 4 bytes per item of the catalogue, and 4 per touched item.
@@ -23,13 +23,24 @@ const SMALLEST_WEIGHT: f32 = 1e-9;
 /// first, all below `rows.len()`); the weight of each falls by `position_decay` with its age. An item counts once, at
 /// its newest position. `scores` is empty.
 pub fn accumulate(
-    rows: LinearRows<'_>,
+    rows: SparseRows<'_>,
     history: &[ItemIx],
     params: &LinearParameters,
     scratch: &mut LinearScratch,
     scores: &mut Scores,
 ) {
     let newest = &history[history.len().saturating_sub(params.history as usize)..];
+    sum_rows(rows, newest, params.position_decay, scratch, scores);
+}
+
+/// The sum itself, over all of `newest`.
+pub(crate) fn sum_rows(
+    rows: SparseRows<'_>,
+    newest: &[ItemIx],
+    position_decay: f32,
+    scratch: &mut LinearScratch,
+    scores: &mut Scores,
+) {
     let LinearScratch { sums, touched } = scratch;
     if sums.len() != rows.len() {
         sums.clear();
@@ -45,7 +56,7 @@ pub fn accumulate(
             break;
         }
         if !newest[newest.len() - age..].contains(&item) {
-            let LinearRow { items, codes, scale } = rows.row(item);
+            let SparseRow { items, codes, scale } = rows.row(item);
             let factor = weight * scale;
             match (items, dense) {
                 (Columns::Narrow(items), true) => add(sums, items, codes, factor),
@@ -54,7 +65,7 @@ pub fn accumulate(
                 (Columns::Wide(items), false) => add_noting(sums, touched, items, codes, factor),
             }
         }
-        weight *= params.position_decay;
+        weight *= position_decay;
     }
     if dense {
         scores.add_positive(sums);

@@ -26,11 +26,11 @@ fn cases(name: &str) -> Vec<String> {
 #[test]
 fn the_world_exports_the_three_interfaces() {
     let (resolve, package) = contract();
-    assert_eq!(resolve.packages[package].name.to_string(), "endcap:recommender@0.6.0");
+    assert_eq!(resolve.packages[package].name.to_string(), "endcap:recommender@0.7.0");
     let world = &resolve.worlds[resolve.packages[package].worlds["recommender"]];
     let mut exports: Vec<String> = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
     exports.sort();
-    let expected = ["events", "model", "recommend"].map(|name| format!("endcap:recommender/{name}@0.6.0"));
+    let expected = ["events", "model", "recommend"].map(|name| format!("endcap:recommender/{name}@0.7.0"));
     assert_eq!(exports, expected);
 }
 

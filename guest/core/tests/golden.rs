@@ -1,8 +1,9 @@
 //! Files of every released format version stay readable for good.
 //!
 //! `golden/v1.model.wasm` was written by the first release of version 1, `golden/v1-learned.model.wasm` when it had every
-//! section that is learned, `golden/v1-cells.model.wasm` when item vectors could be in cells. Never write one anew: if this test fails, the reader is wrong. (`ENDCAP_WRITE_GOLDEN=1` writes
-//! a golden file where there is none yet.)
+//! section that is learned, `golden/v1-cells.model.wasm` when item vectors could be in cells, `golden/v1-transitions.model.wasm`
+//! when transitions came in. Never write one anew: if this test fails, the reader is wrong. (`ENDCAP_WRITE_GOLDEN=1` writes a
+//! golden file where there is none yet.)
 
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
@@ -16,8 +17,8 @@ use encoder_support::{Weights, small_shape};
 use endcap_core::AlignedBytes;
 use endcap_core::encoder::{EncoderShape, Precision};
 use endcap_core::format::{
-    CellParameters, ContentParameters, Model, Question, RankerWeights, Verify, encode_cells, encode_content,
-    encode_ranker, encode_sample, section, write_model,
+    CellParameters, ContentParameters, Model, Question, RankerWeights, TransitionParameters, Verify,
+    encode_cells, encode_content, encode_ranker, encode_sample, encode_transitions, section, write_model,
 };
 use endcap_core::inference::{HIDDEN, Ranker, RankerScope, RankerSpec, SequenceEncoder};
 use endcap_core::recommend::{Engine, Feature, Request, Scratch};
@@ -97,6 +98,30 @@ fn with_cells() -> Vec<u8> {
         (section::ENCODER_CELLS, encode_cells(&centres, &cells, table)),
     ]);
     write_model(manifest, &bodies).expect("writes")
+}
+
+/// The golden shop with transitions. Never change it.
+fn with_transitions() -> Vec<u8> {
+    let shop = Shop::golden();
+    let mut manifest = shop.manifest();
+    manifest.parameters.transitions = Some(TransitionParameters::default());
+    manifest.parameters.blend.transitions = 2.0;
+    let mut rows = vec![Vec::new(); shop.items];
+    rows[1] = vec![(2, 0.5), (9, 0.25)];
+    rows[2] = vec![(3, 0.125), (10, 1.0)];
+    let mut bodies = shop.bodies();
+    bodies.push((section::TRANSITIONS, encode_transitions(&rows)));
+    write_model(manifest, &bodies).expect("writes")
+}
+
+#[test]
+fn transitions_are_read_and_the_same_follow() {
+    let model = golden("v1-transitions.model.wasm", with_transitions);
+    let (mut scratch, mut out) = (Scratch::default(), Vec::new());
+    let request = Request { n: 5, history: &[1, 2], ..Request::default() };
+    Engine::new(&model).recommend(&request, &mut scratch, &mut out);
+    let ids: Vec<&str> = out.iter().map(|found| model.items().id(found.item)).collect();
+    assert_eq!(ids, ["sku-10", "sku-00", "sku-03", "sku-04", "sku-06"]);
 }
 
 #[test]

@@ -168,7 +168,7 @@ proptest! {
         candidates in proptest::option::of(proptest::collection::vec(0_u32..12, 0..9)),
         n in 1_usize..30,
         strategy in prop_oneof![
-            Just(Strategy::Personal), Just(Strategy::Session), Just(Strategy::Together), Just(Strategy::Linear),
+            Just(Strategy::Personal), Just(Strategy::Session), Just(Strategy::Together), Just(Strategy::Linear), Just(Strategy::Transitions),
             Just(Strategy::Trending), Just(Strategy::Popular), Just(Strategy::Latest),
         ],
         repeat in any::<bool>(),

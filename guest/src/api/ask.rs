@@ -23,7 +23,8 @@ const _: () = assert!(MAX_N == 100, "the message below names the limit");
 const ALLOWED_N: &str = "a whole number from 1 to 100";
 const ALLOWED_SHARE: &str = "a number from 0 to 1";
 const ALLOWED_BOOL: &str = "true, false";
-const STRATEGIES: &str = "personal, linear, session, together, sequence, trending, popular, latest";
+const STRATEGIES: &str =
+    "personal, linear, session, together, transitions, sequence, trending, popular, latest";
 
 /// The lists of a request in dense numbers; reused between requests.
 #[derive(Debug, Default)]
@@ -192,6 +193,7 @@ fn parse_strategy(text: &str) -> Option<Strategy> {
         "linear" => Strategy::Linear,
         "session" => Strategy::Session,
         "together" => Strategy::Together,
+        "transitions" => Strategy::Transitions,
         "sequence" => Strategy::Sequence,
         "trending" => Strategy::Trending,
         "popular" => Strategy::Popular,

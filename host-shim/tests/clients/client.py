@@ -10,7 +10,7 @@ from wasmtime import Config, Engine, Store, WasiConfig
 from wasmtime.component import Component, Linker, Record, Variant
 
 PACKAGE = "endcap:recommender"
-VERSION = "0.6.0"
+VERSION = "0.7.0"
 
 
 def kebab(name):

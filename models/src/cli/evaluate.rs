@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
+use endcap_core::encoder::Precision;
 use endcap_core::format::Parameters;
 
 use super::content::{ContentArgs, Reader};
 use super::fit::{EncoderArgs, FitProgress};
-use super::train::{BlendArgs, KnnArgs, LinearArgs, TogetherArgs};
+use super::train::{BlendArgs, KnnArgs, LinearArgs, TogetherArgs, TransitionArgs};
 use super::{Failure, print, print_json};
 use crate::encoder::EncoderForms;
 #[cfg(feature = "encoder")]
@@ -36,9 +37,9 @@ use crate::train::{Options, TrainError};
 /// baskets by time, the test the 10th.
 ///
 /// The whole catalogue is ranked. Lines: linear (as served), linear-exact (the same before its weights were pruned and
-/// rounded), ease (all weights of EASE with --ease-lambda, nothing masked), sequence (with --encoder), knn (session kNN), together
+/// rounded), ease (all weights of EASE with --ease-lambda, nothing masked), transitions (counts with gaps), sequence (with --encoder), sequence-exact (the same before it was rounded to int8), knn (session kNN), together
 /// (co-occurrence), personal (as served: the blend, ordered by the learned ranker), blended (without the ranker), discover
-/// (personal with the history hidden), markov, transitions (counts with gaps), repeat-last, popular. All but
+/// (personal with the history hidden), markov, repeat-last, popular. All but
 /// the encoder are deterministic; it depends on --encoder-seed.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -60,6 +61,8 @@ pub(super) struct Args {
     together: TogetherArgs,
     #[command(flatten)]
     linear: LinearArgs,
+    #[command(flatten)]
+    transitions: TransitionArgs,
     #[command(flatten)]
     content: ContentArgs,
     /// Ridge of the baseline ease.
@@ -133,6 +136,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         knn: args.knn.parameters(),
         together: args.together.parameters(),
         linear: args.linear.parameters(),
+        transitions: args.transitions.parameters(),
         content: args.content.parameters(reader.as_ref()),
         blend: args.blend.given(args.encoder.is_asked_for()),
         ..Parameters::default()
@@ -234,21 +238,24 @@ fn measure(
     let trained = fitted.with_encoder(&EncoderForms::default()).map_err(failure)?;
     let model = trained.open().map_err(|e| failure(e.into()))?;
     let train_seconds = started.elapsed().as_secs_f64();
+    let unrounded = match fitted.encoder.is_some() && args.methods.contains(&Method::SequenceExact) {
+        true => Some(fitted.with_encoder(&UNROUNDED).and_then(|exact| Ok(exact.open()?)).map_err(failure)?),
+        false => None,
+    };
     let mut progress = Progress::new("ranking", args.methods.len() as u64, Unit::Count);
     let mut rows = Vec::new();
     for (done, &method) in args.methods.iter().enumerate() {
         progress.set(done as u64);
-        let same = match method {
-            Method::Sequence => model.encoder().is_none(),
-            // It is the personal list then.
-            Method::Blended => model.ranker().is_none(),
-            _ => false,
+        let asked = match method {
+            Method::Sequence => model.encoder().map(|_| &model),
+            Method::SequenceExact => unrounded.as_ref(),
+            // Without a ranker it is the personal list.
+            Method::Blended => model.ranker().map(|_| &model),
+            _ => Some(&model),
         };
-        if same {
-            continue;
-        }
+        let Some(asked) = asked else { continue };
         let baselines = Baselines { ease_lambda: args.ease_lambda, limits };
-        match evaluate::evaluate(&task, &task.cases, &model, &[method], &baselines) {
+        match evaluate::evaluate(&task, &task.cases, asked, &[method], &baselines) {
             Ok(mut found) => rows.append(&mut found),
             // A baseline that is too large for the machine is no reason to keep back the others.
             Err(EvaluateError::Train(error @ TrainError::Linear { .. })) => {
@@ -273,6 +280,9 @@ fn measure(
         runs: Vec::new(),
     })
 }
+
+/// An encoder as it was learned.
+const UNROUNDED: EncoderForms = EncoderForms { precision: Precision::F32, onnx: false, gguf: false };
 
 #[cfg(feature = "encoder")]
 fn figures_of(pass: &crate::encoder::learn::Pass) -> PassFigures {

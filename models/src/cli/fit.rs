@@ -240,6 +240,10 @@ fn chosen(found: Option<&TunedBlend>) -> String {
     };
     let decay = parameters.linear.as_ref().map_or(1.0, |linear| linear.position_decay);
     let mut lines = format!("weights: {}", weights(&parameters.blend, &parameters.knn, decay));
+    if let Some(transitions) = parameters.transitions.as_ref().filter(|_| parameters.blend.transitions > 0.0)
+    {
+        lines.push_str(&format!(", with decay {}", transitions.position_decay));
+    }
     if let Some(opening) = &parameters.opening {
         let own = weights(&opening.blend, &opening.knn, opening.linear_decay);
         lines.push_str(&format!("\nweights where a visit begins: {own}"));
@@ -265,9 +269,9 @@ fn ranked(figures: &KindFigures) -> String {
 }
 
 fn weights(blend: &Blend, asked: &KnnParameters, decay: f32) -> String {
-    let Blend { knn, together, linear, sequence, again, content } = blend;
+    let Blend { knn, together, linear, transitions, sequence, again, content } = blend;
     format!(
         "kNN {knn} ({asked}), co-occurrence {together}, linear {linear} with decay {decay}, encoder {sequence}, again {again}, \
-         content {content}"
+         content {content}, transitions {transitions}"
     )
 }

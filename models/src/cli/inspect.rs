@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use endcap_core::AlignedBytes;
 use endcap_core::format::{
-    FormatError, LinearHistory, LinearMethod, LinearParameters, Manifest, Model, TextParameters, Verify,
+    FormatError, LinearHistory, LinearMethod, LinearParameters, Manifest, Model, TextParameters,
+    TransitionParameters, Verify,
 };
 
 use super::{Failure, print, print_json};
@@ -57,6 +58,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         ("questions kept back", count(model.sample().len() as u64)),
         ("item pairs", count(model.together().pairs() as u64)),
         ("linear model", linear(&model)),
+        ("transitions", transitions(&model)),
         ("items without visits", content(&model)),
     ] {
         about.row([what.to_owned(), value]);
@@ -90,6 +92,16 @@ fn linear(model: &Model) -> String {
     format!(
         "{} weights; {method} {of}, rows are {whose}, lambda {lambda}, dropout {dropout}; newest {history} items, \
          decay {position_decay}",
+        count(rows.pairs() as u64)
+    )
+}
+
+/// What comes after what, in words.
+fn transitions(model: &Model) -> String {
+    let Some((rows, parameters)) = model.transitions() else { return "none".to_owned() };
+    let TransitionParameters { gaps, half_life_days, history, position_decay, .. } = parameters;
+    format!(
+        "{} shares; gaps up to {gaps}, half-life {half_life_days} days; newest {history} items, decay {position_decay}",
         count(rows.pairs() as u64)
     )
 }

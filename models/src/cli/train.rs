@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::ValueEnum;
 use endcap_core::format::{
     Blend, Card, KnnMatching, KnnParameters, LinearHistory, LinearMethod, LinearParameters, Parameters,
-    TogetherParameters, TrendingParameters,
+    TogetherParameters, TransitionParameters, TrendingParameters,
 };
 
 use super::content::ContentArgs;
@@ -45,6 +45,8 @@ pub(super) struct Args {
     together: TogetherArgs,
     #[command(flatten)]
     linear: LinearArgs,
+    #[command(flatten)]
+    transitions: TransitionArgs,
     #[command(flatten)]
     content: ContentArgs,
     /// Half-life of an event in the trending list, days.
@@ -165,6 +167,35 @@ impl TogetherArgs {
     }
 }
 
+/// Parameters of transition counts; also taken by `evaluate`.
+#[derive(Debug, clap::Args)]
+pub(super) struct TransitionArgs {
+    /// Longest gap between two events of a visit that is counted as a transition, weighed by its inverse; 0: no transitions.
+    #[arg(id = "transition-gaps", long, default_value_t = TransitionParameters::default().gaps, value_name = "EVENTS",
+          value_parser = clap::value_parser!(u32).range(0..=100))]
+    gaps: u32,
+    /// Successors kept per item: about 3 bytes each in the model.
+    #[arg(id = "transition-neighbors", long, default_value_t = TransitionParameters::default().neighbors, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    neighbors: u32,
+    /// Half-life of a transition, days; 0 is no decay.
+    #[arg(id = "transition-half-life", long, default_value_t = TransitionParameters::default().half_life_days,
+          value_name = "DAYS", value_parser = parse_weight)]
+    half_life_days: f32,
+}
+
+impl TransitionArgs {
+    /// `None` where there shall be none.
+    pub(super) fn parameters(&self) -> Option<TransitionParameters> {
+        (self.gaps > 0).then(|| TransitionParameters {
+            gaps: self.gaps,
+            neighbors: self.neighbors,
+            half_life_days: self.half_life_days,
+            ..TransitionParameters::default()
+        })
+    }
+}
+
 /// Parameters of the linear model; also taken by `evaluate`.
 #[derive(Debug, clap::Args)]
 pub(super) struct LinearArgs {
@@ -221,6 +252,9 @@ pub(super) struct BlendArgs {
     /// Weight of the linear model in the personal list.
     #[arg(long, value_name = "WEIGHT", value_parser = parse_weight)]
     blend_linear: Option<f32>,
+    /// Weight of transition counts in the personal list; 0 by default.
+    #[arg(long, value_name = "WEIGHT", value_parser = parse_weight)]
+    blend_transitions: Option<f32>,
     /// Weight of the sequence encoder in the personal list; 1 by default.
     #[cfg(feature = "encoder")]
     #[arg(long, value_name = "WEIGHT", value_parser = parse_weight, requires = "encoder")]
@@ -252,6 +286,7 @@ impl BlendArgs {
             knn: self.blend_knn.unwrap_or(default.knn),
             together: self.blend_together.unwrap_or(default.together),
             linear: self.blend_linear.unwrap_or(default.linear),
+            transitions: self.blend_transitions.unwrap_or(default.transitions),
             sequence,
             again: self.blend_again.unwrap_or(default.again),
             content: self.blend_content.unwrap_or(default.content),
@@ -269,6 +304,7 @@ impl BlendArgs {
             self.blend_knn,
             self.blend_together,
             self.blend_linear,
+            self.blend_transitions,
             #[cfg(feature = "encoder")]
             self.blend_sequence,
             self.blend_again,
@@ -357,6 +393,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
                 together: args.together.parameters(),
                 trending: TrendingParameters { half_life_days: args.trending_half_life },
                 linear: args.linear.parameters(),
+                transitions: args.transitions.parameters(),
                 content,
                 blend: args.blend.given(wants_encoder),
                 ..Parameters::default()

@@ -3,8 +3,6 @@
 use std::collections::{HashMap, HashSet};
 
 use endcap_core::ItemIx;
-use endcap_core::knn::Scores;
-use endcap_core::topn::TopN;
 
 use crate::train::Log;
 
@@ -41,73 +39,6 @@ impl Markov {
 
     pub(super) fn ranker<'a>(&'a self, popularity: &'a [ItemIx]) -> MarkovRanker<'a> {
         MarkovRanker { markov: self, popularity }
-    }
-}
-
-/// Transition counts with gaps: how often an item came after another within [`Transitions::GAPS`] clicks, each time
-/// weighted by the inverse of the gap, as a share of all that came after it.
-#[derive(Debug, Default)]
-pub(super) struct Transitions {
-    /// For every item its successors and shares, by rising item.
-    next: Vec<Vec<(ItemIx, f32)>>,
-}
-
-impl Transitions {
-    /// Longest gap counted, and newest items of a history that speak. Beyond it a tenth of a click's weight is left.
-    const GAPS: usize = 10;
-
-    pub(super) fn count(log: &Log) -> Self {
-        let mut counts: Vec<HashMap<ItemIx, f32>> = vec![HashMap::new(); log.items.len()];
-        for session in &log.sessions {
-            for (at, from) in session.clicks.iter().enumerate() {
-                for (gap, to) in (1_u8..).zip(session.clicks[at + 1..].iter().take(Self::GAPS)) {
-                    if to.item != from.item {
-                        *counts[from.item as usize].entry(to.item).or_default() += 1.0 / f32::from(gap);
-                    }
-                }
-            }
-        }
-        let next = counts
-            .into_iter()
-            .map(|row| {
-                // Sorted before it is summed up: a map's order is not the same in every run.
-                let mut row: Vec<(ItemIx, f32)> = row.into_iter().collect();
-                row.sort_unstable_by_key(|(item, _)| *item);
-                let total: f32 = row.iter().map(|(_, count)| count).sum();
-                row.iter_mut().for_each(|(_, count)| *count /= total);
-                row
-            })
-            .collect();
-        Self { next }
-    }
-
-    pub(super) fn ranker<'a>(&'a self, popularity: &'a [ItemIx]) -> TransitionsRanker<'a> {
-        TransitionsRanker { transitions: self, popularity, scores: Scores::default(), top: TopN::default() }
-    }
-}
-
-/// Sums what follows the newest items, each weighted by the inverse of its place from the end.
-pub(super) struct TransitionsRanker<'a> {
-    transitions: &'a Transitions,
-    popularity: &'a [ItemIx],
-    scores: Scores,
-    top: TopN,
-}
-
-impl Ranker for TransitionsRanker<'_> {
-    fn rank(&mut self, _: usize, case: &Case, n: usize, list: &mut Vec<ItemIx>) {
-        self.scores.reset(self.transitions.next.len());
-        for (place, &item) in (1_u8..).zip(case.history.iter().rev().take(Transitions::GAPS)) {
-            for &(to, share) in &self.transitions.next[item as usize] {
-                self.scores.add(to, share / f32::from(place));
-            }
-        }
-        self.top.reset(n);
-        for &item in self.scores.touched() {
-            self.top.push(self.scores.get(item), item);
-        }
-        list.extend(self.top.finish().iter().map(|(_, item)| *item));
-        fill(list, self.popularity, n);
     }
 }
 

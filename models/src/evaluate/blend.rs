@@ -4,10 +4,10 @@
 //! model that is then trained on everything. Only what serving looks at is searched: nothing is trained twice.
 
 use endcap_core::ItemIx;
-use endcap_core::format::{KnnMatching, KnnParameters, Model, Opening, Parameters};
+use endcap_core::format::{Blend, KnnMatching, KnnParameters, Model, Opening, Parameters};
 use endcap_core::gate::paired;
 
-use super::baseline::{Markov, Transitions};
+use super::baseline::Markov;
 use super::held_out::{HeldOut, LEAST_CASES};
 use super::ranker::{Method, Parts};
 use super::run::ndcg_of_each;
@@ -61,24 +61,29 @@ pub fn tune_blend(
         trained.add_encoder(encoder, options.parameters.blend.sequence, &EncoderForms::default())?;
     }
     let mut model = trained.open()?;
-    let groups = settings(&options.parameters, encoder.is_some());
     let (opening, within): (Vec<&Case>, Vec<&Case>) = held.cases.iter().partition(|case| case.begins_visit());
     let apart = opening.len() >= LEAST_CASES && within.len() >= LEAST_CASES;
     let parts = if apart { vec![within, opening] } else { vec![held.cases.iter().collect()] };
     let climbs = 1 + usize::from(encoder.is_some());
-    let most = parts.len() * climbs * (1 + ROUNDS * groups.iter().map(Vec::len).sum::<usize>());
+    // What there are no rows of has no weight.
+    let made = model.manifest().parameters.clone();
+    let groups = parts.iter().map(|cases| {
+        let goes_on = cases.iter().any(|case| !case.begins_visit());
+        settings(&made, encoder.is_some(), goes_on)
+    });
+    let groups: Vec<Vec<Vec<Setting>>> = groups.collect();
+    let settings: usize = groups.iter().flatten().map(Vec::len).sum();
+    let most = climbs * (parts.len() + ROUNDS * settings);
     let mut tried = 0;
     let mut found = Vec::new();
-    for cases in parts {
+    for (cases, groups) in parts.into_iter().zip(&groups) {
         let cases: Vec<Case> = cases.into_iter().cloned().collect();
         let mut heard = |more| {
             tried += more;
             heard(tried, most);
         };
-        found.push((
-            cases.len() as f64,
-            search(&mut model, &cases, &options.parameters, &groups, &mut heard)?,
-        ));
+        found
+            .push((cases.len() as f64, search(&mut model, &cases, &options.parameters, groups, &mut heard)?));
     }
     let mean = |at: usize| {
         found.iter().map(|(count, (_, ndcg10))| count * ndcg10[at]).sum::<f64>() / held.cases.len() as f64
@@ -154,8 +159,8 @@ impl Questions<'_> {
             return Ok(found.clone());
         }
         self.model.ask_with(parameters).map_err(TrainError::from)?;
-        let (markov, transitions) = (Markov::default(), Transitions::default());
-        let parts = Parts { proposals: self.proposals, ..Parts::of_model(self.model, &markov, &transitions) };
+        let markov = Markov::default();
+        let parts = Parts { proposals: self.proposals, ..Parts::of_model(self.model, &markov) };
         let found = ndcg_of_each(&parts, self.cases, &self.targets, Method::Blended, LIST);
         (self.heard)(1);
         self.asked.push((parameters.clone(), found.clone()));
@@ -180,9 +185,8 @@ impl Questions<'_> {
                     let mut candidate = start.clone();
                     setting.apply(&mut candidate);
                     let blend = &candidate.blend;
-                    if candidate == start
-                        || blend.knn + blend.together + blend.linear + blend.sequence + blend.again <= 0.0
-                    {
+                    let Blend { knn, together, linear, transitions, sequence, again, content: _ } = blend;
+                    if candidate == start || knn + together + linear + transitions + sequence + again <= 0.0 {
                         continue;
                     }
                     let of_candidate = self.ask(&candidate)?;
@@ -211,6 +215,8 @@ enum Setting {
     Encoder(f32),
     /// Weight and decay of the linear model, as one is nothing without the other.
     Linear(f32, f32),
+    /// The same of transitions.
+    Transitions(f32, f32),
     /// Which sessions are alike, and what they weigh: what weight is right depends on it.
     Knn(KnnMatching, f32),
 }
@@ -230,6 +236,12 @@ impl Setting {
                     linear.position_decay = decay;
                 }
             }
+            Self::Transitions(weight, decay) => {
+                parameters.blend.transitions = weight;
+                if let Some(transitions) = &mut parameters.transitions {
+                    transitions.position_decay = decay;
+                }
+            }
             Self::Knn(matching, weight) => {
                 parameters.knn.matching = matching;
                 parameters.blend.knn = weight;
@@ -238,8 +250,8 @@ impl Setting {
     }
 }
 
-/// The moves, by what they change.
-fn settings(parameters: &Parameters, sequence: bool) -> Vec<Vec<Setting>> {
+/// The moves, by what they change. `goes_on`: within a visit, which transitions need.
+fn settings(parameters: &Parameters, sequence: bool, goes_on: bool) -> Vec<Vec<Setting>> {
     let one = |set: fn(&mut Parameters, f32), values: &[f32]| -> Vec<Setting> {
         values.iter().map(|&value| Setting::One(set, value)).collect()
     };
@@ -258,6 +270,12 @@ fn settings(parameters: &Parameters, sequence: bool) -> Vec<Vec<Setting>> {
     groups.push(
         matchings.iter().flat_map(|&matching| weights.map(|weight| Setting::Knn(matching, weight))).collect(),
     );
+    if parameters.transitions.is_some() && goes_on {
+        let pairs = [0.125, 0.25, 0.5, 1.0, 2.0, 4.0].into_iter();
+        let pairs =
+            pairs.flat_map(|weight| [0.75, 0.5, 0.25].map(|decay| Setting::Transitions(weight, decay)));
+        groups.push(std::iter::once(Setting::Transitions(0.0, 0.5)).chain(pairs).collect());
+    }
     groups.push(one(|all, value| all.blend.together = value, &[0.0, 0.125, 0.25, 0.5, 1.0]));
     groups.push(one(|all, value| all.blend.again = value, &[0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]));
     if parameters.content.is_some() {

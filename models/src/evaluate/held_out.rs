@@ -85,8 +85,7 @@ pub(crate) fn questions(log: &Log, place: usize, asked: impl Fn(usize) -> bool) 
         // With repeats: coming back to an item is an answer too.
         let mut items: Vec<ItemIx> = session.clicks.iter().map(|click| click.item).collect();
         // An invoice, all of one moment: its order is that of a file, and means nothing. Another one, always the same.
-        let unordered =
-            session.clicks.first().map(|click| click.time) == session.clicks.last().map(|click| click.time);
+        let unordered = !session.has_order();
         if unordered {
             items.sort_by_key(|&item| (item ^ number as u32).wrapping_mul(0x9E37_79B1));
         }

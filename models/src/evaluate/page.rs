@@ -48,7 +48,8 @@ th{vertical-align:bottom;max-width:8rem}
 th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:inherit}
 thead th{border-bottom:2px solid #888}
 td.best{font-weight:700}
-svg{max-width:100%;height:auto}
+svg{display:block}
+code{overflow-wrap:anywhere}
 ul.legend{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;font-size:13px}
 ul.legend span{display:inline-block;width:1.4rem;height:.25rem;margin-right:.4rem;vertical-align:middle}
 ";
@@ -113,7 +114,7 @@ fn split(report: &SplitReport) -> Result<Markup, PageError> {
         }
         (table(&report.rows))
         h3 { "Recall by length of the list" }
-        (PreEscaped(plot("items in the list", "recall", &curves)?))
+        (plot("items in the list", "recall", &curves)?)
         (legend(&curves))
         h3 { "By what is known of the shopper" }
         (segments(&report.rows))
@@ -123,14 +124,14 @@ fn split(report: &SplitReport) -> Result<Markup, PageError> {
                 "Items of its lists by the probability that was told with them, and the share of them that came. On the line, what \
                  is told is what happens."
             }
-            (PreEscaped(calibration_plot(&row.figures.calibration)?))
+            (calibration_plot(&row.figures.calibration)?)
             (calibration(&row.figures.calibration))
         }
         @if !report.passes.is_empty() {
             h3 { "How the encoder learned" }
             p.note { "On all but the newest tenth of the sessions, which the NDCG is of." }
-            (PreEscaped(of_passes("loss, nats", &|pass| pass.loss)?))
-            (PreEscaped(of_passes("NDCG@10", &|pass| pass.ndcg10)?))
+            (of_passes("loss, nats", &|pass| pass.loss)?)
+            (of_passes("NDCG@10", &|pass| pass.ndcg10)?)
         }
     })
 }
@@ -154,9 +155,10 @@ fn about(report: &SplitReport) -> Markup {
 }
 
 fn weights(blend: &Blend, asked: &KnnParameters) -> Markup {
-    let Blend { knn, together, linear, sequence, again, content } = blend;
+    let Blend { knn, together, linear, transitions, sequence, again, content } = blend;
     html! {
-        "kNN " (knn) " (" (asked) "), co-occurrence " (together) ", linear " (linear) ", encoder " (sequence) ", again " (again)
+        "kNN " (knn) " (" (asked) "), co-occurrence " (together) ", linear " (linear) ", transitions " (transitions)
+        ", encoder " (sequence) ", again " (again)
         ", content " (content)
     }
 }
@@ -172,10 +174,11 @@ fn cells(rows: &[Row], value: impl Fn(&Row) -> Option<f64>) -> Vec<(String, bool
     values.into_iter().map(cell).collect()
 }
 
-fn grid(names: &[&str], head: &[String], columns: &[Vec<(String, bool)>]) -> Markup {
+/// A table; `corner` says what the names of its rows are.
+fn grid(corner: &str, names: &[&str], head: &[String], columns: &[Vec<(String, bool)>]) -> Markup {
     html! {
         div.wide { table {
-            thead { tr { th {} @for name in head { th { (name) } } } }
+            thead { tr { th { (corner) } @for name in head { th { (name) } } } }
             tbody {
                 @for (at, name) in names.iter().enumerate() {
                     tr {
@@ -220,7 +223,7 @@ fn table(rows: &[Row]) -> Markup {
     columns.push(rows.iter().map(|row| (format!("{:.2}", row.figures.popularity_bias), false)).collect());
     columns.push(rows.iter().map(|row| (format!("{:.2}", row.seconds), false)).collect());
     html! {
-        (grid(&names, &head, &columns))
+        (grid("method", &names, &head, &columns))
         p.note {
             "HR hit rate, R recall, N normalised discounted cumulative gain, MRR reciprocal rank of the first hit, each in \
              lists of k. New: only targets that the history does not hold. Cold: only targets without an event in training. \
@@ -243,7 +246,7 @@ fn segments(rows: &[Row]) -> Markup {
             columns.push(cells(rows, |row| of(row).map(|figures| figures.recall[at])));
         }
     }
-    grid(&names, &head, &columns)
+    grid("method", &names, &head, &columns)
 }
 
 fn calibration(bins: &[Calibration]) -> Markup {
@@ -253,18 +256,23 @@ fn calibration(bins: &[Calibration]) -> Markup {
     let plain = |texts: Vec<String>| texts.into_iter().map(|text| (text, false)).collect();
     let items = bins.iter().map(|bin| count(bin.items as u64)).collect();
     let came = bins.iter().map(|bin| percent(bin.came)).collect();
-    grid(&names, &head, &[plain(items), plain(came)])
+    grid("told", &names, &head, &[plain(items), plain(came)])
 }
 
 fn percent(share: f64) -> String {
     format!("{:.2} %", share * 100.0)
 }
 
+/// A plot on the page: where it is wider than the window it scrolls, as its labels would be too small to read otherwise.
+fn drawn(svg: String) -> Markup {
+    html! { div.wide { (PreEscaped(svg)) } }
+}
+
 /// What was told against what came, both axes logarithmic.
-fn calibration_plot(bins: &[Calibration]) -> Result<String, PageError> {
+fn calibration_plot(bins: &[Calibration]) -> Result<Markup, PageError> {
     let mut svg = String::new();
     draw_calibration(&mut svg, bins).map_err(|error| PageError(error.to_string()))?;
-    Ok(svg)
+    Ok(drawn(svg))
 }
 
 fn draw_calibration(svg: &mut String, bins: &[Calibration]) -> Result<(), Box<dyn std::error::Error>> {
@@ -275,7 +283,7 @@ fn draw_calibration(svg: &mut String, bins: &[Calibration]) -> Result<(), Box<dy
     let mut chart = ChartBuilder::on(&root)
         .margin(12)
         .x_label_area_size(42)
-        .y_label_area_size(62)
+        .y_label_area_size(74)
         .build_cartesian_2d(axis(), axis())?;
     chart
         .configure_mesh()
@@ -319,7 +327,7 @@ fn legend(lines: &[Line]) -> Markup {
 }
 
 /// Lines as SVG.
-fn plot(x: &str, y: &str, lines: &[Line]) -> Result<String, PageError> {
+fn plot(x: &str, y: &str, lines: &[Line]) -> Result<Markup, PageError> {
     let points = || lines.iter().flat_map(|line| &line.points).copied();
     let reach = |values: &mut dyn Iterator<Item = f64>| {
         values
@@ -327,14 +335,14 @@ fn plot(x: &str, y: &str, lines: &[Line]) -> Result<String, PageError> {
     };
     let lengths = || points().map(|(x, _)| x);
     let (low, high) = reach(&mut points().map(|(_, y)| y));
-    let (Some(left), Some(right)) = (lengths().min(), lengths().max()) else { return Ok(String::new()) };
+    let (Some(left), Some(right)) = (lengths().min(), lengths().max()) else { return Ok(html! {}) };
     // Shares begin at 0; a loss far from it would lose its shape there.
     let low = if low < high / 3.0 { 0.0 } else { low - (high - low).max(high * 0.01) * 0.1 };
     let high = high + (high - low).max(1e-3) * 0.05;
     let mut svg = String::new();
     draw(&mut svg, [x, y], (left, right.max(left + 1)), (low, high), lines)
         .map_err(|error| PageError(error.to_string()))?;
-    Ok(svg)
+    Ok(drawn(svg))
 }
 
 fn draw(
@@ -348,7 +356,7 @@ fn draw(
     let mut chart = ChartBuilder::on(&root)
         .margin(12)
         .x_label_area_size(42)
-        .y_label_area_size(62)
+        .y_label_area_size(74)
         .build_cartesian_2d(across.0..across.1, up.0..up.1)?;
     chart
         .configure_mesh()
@@ -360,6 +368,8 @@ fn draw(
         .draw()?;
     for (line, colour) in lines.iter().zip(COLOURS.into_iter().cycle()) {
         let series = LineSeries::new(line.points.iter().copied(), colour.stroke_width(2));
+        // A single pass is a point.
+        let series = series.point_size(if line.points.len() == 1 { 4 } else { 0 });
         chart.draw_series(series)?;
     }
     root.present()?;

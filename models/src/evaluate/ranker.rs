@@ -7,7 +7,7 @@ use endcap_core::recommend::{Engine, Recommendation, Request, Scratch, Strategy}
 use serde::Serialize;
 
 use super::Case;
-use super::baseline::{Markov, RepeatLast, Transitions};
+use super::baseline::{Markov, RepeatLast};
 use super::linear::{EaseRanker, Exact, ExactRanker};
 use super::sequence::{Proposals, Sequence};
 use crate::train::Dense;
@@ -22,8 +22,12 @@ pub enum Method {
     LinearExact,
     /// EASE with all its weights, over the whole history, nothing masked.
     Ease,
+    /// Transition counts as served, without fallback; where the log has an order.
+    Transitions,
     /// The sequence encoder as served by the built-in executor, without fallback; where the model has one.
     Sequence,
+    /// The same of a model with its weights before they were rounded to int8.
+    SequenceExact,
     /// Session kNN as served, without fallback.
     Knn,
     /// Co-occurrence (item-kNN) as served, without fallback.
@@ -36,8 +40,6 @@ pub enum Method {
     Discover,
     /// First-order Markov counts with popularity fill.
     Markov,
-    /// Transition counts with gaps of up to ten clicks, with popularity fill.
-    Transitions,
     /// The last basket's items, most often bought first, with popularity fill.
     RepeatLast,
     /// Most popular.
@@ -46,18 +48,19 @@ pub enum Method {
 
 impl Method {
     /// Every line, in the order of the table.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Linear,
         Self::LinearExact,
         Self::Ease,
+        Self::Transitions,
         Self::Sequence,
+        Self::SequenceExact,
         Self::Knn,
         Self::Together,
         Self::Personal,
         Self::Blended,
         Self::Discover,
         Self::Markov,
-        Self::Transitions,
         Self::RepeatLast,
         Self::Popular,
     ];
@@ -69,6 +72,7 @@ impl Method {
             Self::LinearExact => "linear-exact",
             Self::Ease => "ease",
             Self::Sequence => "sequence",
+            Self::SequenceExact => "sequence-exact",
             Self::Knn => "knn",
             Self::Together => "together",
             Self::Personal => "personal",
@@ -97,7 +101,6 @@ pub(super) trait Ranker {
 pub(super) struct Parts<'a> {
     pub(super) model: &'a Model,
     pub(super) markov: &'a Markov,
-    pub(super) transitions: &'a Transitions,
     pub(super) popularity: &'a [ItemIx],
     /// Where [`Method::LinearExact`] is asked for.
     pub(super) exact: Option<&'a Exact>,
@@ -109,8 +112,8 @@ pub(super) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     /// Enough for the lists that a model serves; baselines are silent.
-    pub(super) fn of_model(model: &'a Model, markov: &'a Markov, transitions: &'a Transitions) -> Self {
-        Self { model, markov, transitions, popularity: &[], exact: None, ease: None, proposals: None }
+    pub(super) fn of_model(model: &'a Model, markov: &'a Markov) -> Self {
+        Self { model, markov, popularity: &[], exact: None, ease: None, proposals: None }
     }
 
     pub(super) fn ranker(&self, method: Method) -> Box<dyn Ranker + 'a> {
@@ -134,14 +137,14 @@ impl<'a> Parts<'a> {
             Method::Linear => served(Strategy::Linear, false, true),
             Method::LinearExact => Box::new(ExactRanker::new(self.exact)),
             Method::Ease => Box::new(EaseRanker::new(self.ease)),
-            Method::Sequence => served(Strategy::Sequence, false, true),
+            Method::Transitions => served(Strategy::Transitions, false, true),
+            Method::Sequence | Method::SequenceExact => served(Strategy::Sequence, false, true),
             Method::Knn => served(Strategy::Session, false, true),
             Method::Together => served(Strategy::Together, false, true),
             Method::Personal | Method::Blended => served(Strategy::Personal, true, true),
             Method::Discover => served(Strategy::Personal, true, false),
             Method::Popular => served(Strategy::Popular, false, true),
             Method::Markov => Box::new(self.markov.ranker(self.popularity)),
-            Method::Transitions => Box::new(self.transitions.ranker(self.popularity)),
             Method::RepeatLast => Box::new(RepeatLast::new(self.popularity)),
         }
     }

@@ -7,7 +7,7 @@ use endcap_core::format::Model;
 use serde::Serialize;
 
 use super::EvaluateError;
-use super::baseline::{Markov, Transitions};
+use super::baseline::Markov;
 use super::linear::{self, Exact};
 use super::metrics::{Figures, LONGEST, Metrics, ndcg};
 use super::parallel::on_all_cores;
@@ -55,10 +55,6 @@ pub fn evaluate(
         (0..weights.len() as ItemIx).filter(|&i| weights[i as usize] > 0.0).collect();
     popularity.sort_unstable_by(|&a, &b| weights[b as usize].total_cmp(&weights[a as usize]).then(a.cmp(&b)));
     let markov = Markov::count(&task.train);
-    let transitions = match methods.contains(&Method::Transitions) {
-        true => Transitions::count(&task.train),
-        false => Transitions::default(),
-    };
     let exact = match &model.manifest().parameters.linear {
         Some(params) if methods.contains(&Method::LinearExact) => {
             Some(Exact::train(&task.train, params, &baselines.limits)?)
@@ -72,7 +68,6 @@ pub fn evaluate(
     let parts = Parts {
         model,
         markov: &markov,
-        transitions: &transitions,
         popularity: &popularity,
         exact: exact.as_ref(),
         ease: ease.as_ref(),

@@ -13,11 +13,12 @@ const MANIFEST_FILE: &str = "manifest.json";
 /// Weights of the encoder, where one was trained.
 const ENCODER_FILE: &str = "encoder.safetensors";
 /// Sections that `train` makes, in file order.
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 10] = [
     section::ITEMS,
     section::SESSIONS,
     section::TOGETHER,
     section::LINEAR,
+    section::TRANSITIONS,
     section::CONTENT,
     section::RANKINGS,
     section::SAMPLE,
@@ -98,6 +99,7 @@ impl Trained {
             // A file of an earlier training may lie there: what counts is the manifest.
             let there = match name {
                 section::LINEAR => manifest.parameters.linear.is_some(),
+                section::TRANSITIONS => manifest.parameters.transitions.is_some(),
                 section::CONTENT => manifest.parameters.content.is_some(),
                 section::SAMPLE => manifest.data.questions > 0,
                 section::RANKER | section::RANKER_ONNX => manifest.parameters.ranker.is_some(),

@@ -37,6 +37,11 @@ impl Session {
         self.clicks.last().map_or(i64::MIN, |click| click.time)
     }
 
+    /// Whether its events have an order: the lines of an invoice, all of one moment, have that of a file, which means nothing.
+    pub fn has_order(&self) -> bool {
+        self.clicks.first().map(|click| click.time) != self.clicks.last().map(|click| click.time)
+    }
+
     /// Distinct items in the order of their first click.
     pub fn distinct(&self) -> Vec<ItemIx> {
         let mut seen = std::collections::HashSet::with_capacity(self.clicks.len());

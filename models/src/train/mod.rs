@@ -12,12 +12,13 @@ mod linear;
 mod log;
 mod rankings;
 mod together;
+mod transitions;
 
 use std::sync::Arc;
 
 use endcap_core::format::{
     Card, CatalogueBuilder, DataSummary, Manifest, Parameters, encode_content, encode_linear,
-    encode_neighbors, encode_rankings, encode_sessions, section,
+    encode_neighbors, encode_rankings, encode_sessions, encode_transitions, section,
 };
 
 use crate::text::TextVectors;
@@ -51,7 +52,7 @@ pub struct Options {
 pub enum Step<'a> {
     /// Building the session index.
     Sessions,
-    /// Counting co-occurrence.
+    /// Counting co-occurrence and transitions.
     Together,
     /// The linear model is going to be trained like this; the slowest.
     LinearPlan(&'a LinearPlan),
@@ -86,6 +87,8 @@ pub fn train(
     }
     progress(Step::Together);
     let rows = together::rows(log, &options.parameters.together);
+    let transitions = options.parameters.transitions.as_ref().map(|params| transitions::rows(log, params));
+    let transitions = transitions.filter(|rows| !rows.is_empty());
     let linear = match &options.parameters.linear {
         Some(parameters) => Some(linear::train(log, parameters, &options.limits, progress)?),
         None => None,
@@ -95,6 +98,7 @@ pub fn train(
     let content = content.filter(|rows| !rows.is_empty());
     let mut parameters = options.parameters.clone();
     parameters.content = parameters.content.filter(|_| content.is_some());
+    parameters.transitions = parameters.transitions.filter(|_| transitions.is_some());
     if let (Some(content), None) = (&mut parameters.content, texts) {
         content.text = None;
     }
@@ -130,6 +134,9 @@ pub fn train(
     ];
     if let Some(linear) = linear {
         bodies.push((section::LINEAR, encode_linear(&linear)));
+    }
+    if let Some(transitions) = transitions {
+        bodies.push((section::TRANSITIONS, encode_transitions(&transitions)));
     }
     if let Some(content) = content {
         bodies.push((section::CONTENT, encode_content(&content)));

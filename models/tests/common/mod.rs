@@ -46,6 +46,17 @@ impl Folder {
     }
 }
 
+/// A Python with what set-up installs for tests; without it a test says so and ends, and fails in CI.
+pub(crate) fn python() -> Option<std::ffi::OsString> {
+    let found = std::env::var_os("ENDCAP_PYTHON");
+    if found.is_none() {
+        let reason = "ENDCAP_PYTHON is not set: run `make setup-tests`, and the tests by `make test`";
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{reason}");
+        eprintln!("skipped: {reason}");
+    }
+    found
+}
+
 /// Runs the binary.
 pub(crate) fn endcap(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_endcap-model")).args(args).output().unwrap()

@@ -1,19 +1,21 @@
-//! The built-in encoder natively and under WasmEdge against tract, in turns.
+//! The built-in encoder natively and under WasmEdge against tract and llama.cpp, in turns.
 //!
 //! What: one encoder (random weights of seed 0, [`ITEMS`] items, width 64, 2 layers of 4 heads, gated width 176), stored as
-//! int8, and the same weights as ONNX. A user vector from histories of [`LENGTHS`] items: by tract through endcap-nn
-//! (the engine of the WasmEdge plugin, without the plugin), and by `encoder-loop` (a program of endcap-core-loop)
-//! natively and compiled ahead of time; then the exact choice of the best 200 of larger catalogues by a user vector
+//! int8, and the same weights as ONNX and GGUF. A user vector from histories of [`LENGTHS`] items: by tract and llama.cpp through
+//! endcap-nn (the engines of the WasmEdge plugin, without the plugin), by a guest of WasmEdge through the plugin, and by
+//! `encoder-loop` (a program of endcap-core-loop) natively and compiled ahead of time; then the exact choice of the best 200 of larger catalogues by a user vector
 //! ([`CATALOGUES`]). How to run: `make bench-encoder`.
 //!
 //! The programs run in turns, [`ROUNDS`] times each, on one core; the median counts. The built-in executor must give
-//! the same bits everywhere, and the same best items as tract. The goal: under WasmEdge at least half of tract's speed.
+//! the same bits everywhere, and the same best items as the engines; what comes through the plugin must be what they give here. The goal: under WasmEdge at least half of tract's speed.
 
+mod engines;
 mod model;
-mod tract;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use engines::{Form, Native, Plugged};
 
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
@@ -69,10 +71,13 @@ fn main() -> anyhow::Result<()> {
     println!("{}, {}", machine::now(), machine::describe());
     println!("a user vector, median of {ROUNDS} runs of {RUNS} histories, in turns");
     let programs = args.programs.commands(&wasmedge, &folder);
-    let mut tract = tract::Tract::load(&model)?;
+    let mut engines = Engines {
+        native: Form::ALL.map(|form| Native::load(&model, form)).into_iter().collect::<Result<_, _>>()?,
+        plugged: Plugged::new(&wasmedge, &model, &folder)?,
+    };
     let mut lines = Vec::new();
     for length in LENGTHS {
-        lines.push(compare(length, &mut tract, &programs, &file)?);
+        lines.push(compare(length, &mut engines, &programs, &file)?);
     }
     println!("the best {SEQUENCE_CANDIDATES} of all items by a user vector, exact, median of {ROUNDS} runs");
     for (items, runs) in CATALOGUES {
@@ -81,25 +86,51 @@ fn main() -> anyhow::Result<()> {
     turns::write_report(args.json.as_deref(), &lines)
 }
 
+/// The encoder on what the plugin is made of, and through the plugin.
+struct Engines<'m> {
+    /// In the order of [`Form::ALL`].
+    native: Vec<Native<'m>>,
+    plugged: Plugged,
+}
+
+/// Largest difference of a component of a user vector that is 1 long or more: an engine may sum in another order for another length.
+const TOLERANCE: f32 = 1e-4;
+
 fn compare(
     length: usize,
-    tract: &mut tract::Tract<'_>,
+    engines: &mut Engines<'_>,
     programs: &[(String, Command)],
     file: &Path,
 ) -> anyhow::Result<serde_json::Value> {
-    let mut by_tract = Vec::new();
+    let mut by_engine = Form::ALL.map(|_| (Vec::new(), Vec::new()));
     let mut outcomes: Vec<Vec<Outcome>> = programs.iter().map(|_| Vec::new()).collect();
     let mut best = String::new();
     for _ in 0..ROUNDS {
-        let (nanos, items) = tract.run(RUNS, length)?;
-        by_tract.push(nanos);
-        best = items;
+        for ((form, native), (alone, plugged)) in
+            Form::ALL.into_iter().zip(&mut engines.native).zip(&mut by_engine)
+        {
+            let (nanos, expected, items) = native.run(RUNS, length)?;
+            alone.push(nanos);
+            ensure!(best.is_empty() || best == items, "{}: {items} is best, not {best}", form.engine());
+            best = items;
+            let (nanos, user) = engines.plugged.run(form, length)?;
+            plugged.push(nanos);
+            let same = user.len() == expected.len()
+                && user.iter().zip(&expected).all(|(a, b)| (a - b).abs() <= TOLERANCE);
+            ensure!(same, "{} through the plugin: another user vector than natively", form.engine());
+        }
         for ((name, command), outcomes) in programs.iter().zip(&mut outcomes) {
             outcomes.push(run(command, file, length, RUNS).with_context(|| format!("encoder-loop, {name}"))?);
         }
     }
-    let by_tract = median(by_tract);
-    println!("{length:2} items  {:12} {:7.1} µs", "tract", by_tract / 1e3);
+    let by_engine = by_engine.map(|(alone, plugged)| [median(alone), median(plugged)]);
+    for (form, [alone, plugged]) in Form::ALL.into_iter().zip(by_engine) {
+        let (engine, alone, plugged) = (form.engine(), alone / 1e3, plugged / 1e3);
+        println!(
+            "{length:2} items  {engine:12} {alone:7.1} µs natively, {plugged:7.1} µs through the plugin"
+        );
+    }
+    let [[by_tract, _], _] = by_engine;
     let checksum = outcomes[0][0].checksum.clone();
     let mut figures = serde_json::Map::new();
     for ((name, _), outcomes) in programs.iter().zip(outcomes) {
@@ -126,7 +157,8 @@ fn compare(
             json!({"encode_ns": encoding, "next_ns": next, "score_ns": scoring, "of_tract": ratio}),
         );
     }
-    Ok(json!({"items": length, "tract_ns": by_tract, "builtin": figures}))
+    let [tract, llama] = by_engine;
+    Ok(json!({"items": length, "tract_ns": tract, "llama_cpp_ns": llama, "builtin": figures}))
 }
 
 /// The time for the best of `items` items, by each program.

@@ -10,7 +10,7 @@ use endcap_core::format::{
     encode_neighbors, encode_rankings, encode_sessions, section, write_model,
 };
 use endcap_core::knn::SessionIndex;
-use endcap_models::encoder::{Weights, onnx};
+use endcap_models::encoder::{Weights, gguf, onnx};
 
 /// An encoder of the width that sequence recommenders are published with.
 fn shape(items: usize) -> EncoderShape {
@@ -27,17 +27,17 @@ fn shape(items: usize) -> EncoderShape {
     }
 }
 
-/// Writes a file over so many items into `folder`, with the encoder as ONNX too if asked for, and opens it.
-pub(crate) fn write(folder: &Path, items: usize, as_onnx: bool) -> anyhow::Result<(PathBuf, Model)> {
-    let bytes = bytes(&shape(items), as_onnx)?;
+/// Writes a file over so many items into `folder`, with the encoder in the forms for engines too if asked for, and opens it.
+pub(crate) fn write(folder: &Path, items: usize, engines: bool) -> anyhow::Result<(PathBuf, Model)> {
+    let bytes = bytes(&shape(items), engines)?;
     let file = folder.join(format!("encoder-{items}.wasm"));
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     std::fs::write(&file, &bytes).with_context(|| format!("cannot write {}", file.display()))?;
     Ok((file, Model::open(AlignedBytes::copy_from(&bytes), Verify::Full)?))
 }
 
-fn bytes(shape: &EncoderShape, as_onnx: bool) -> anyhow::Result<Vec<u8>> {
-    // Rounded first, so that ONNX computes with the numbers that int8 stores.
+fn bytes(shape: &EncoderShape, engines: bool) -> anyhow::Result<Vec<u8>> {
+    // Rounded first, so that the other forms compute with the numbers that int8 stores.
     let weights = Weights::random(shape, 0).rounded(Precision::Int8);
     let mut catalogue = CatalogueBuilder::new();
     for item in 0..shape.items {
@@ -69,8 +69,9 @@ fn bytes(shape: &EncoderShape, as_onnx: bool) -> anyhow::Result<Vec<u8>> {
         (section::RANKINGS, encode_rankings(Rankings { popular: empty, trending: empty, latest: empty })),
         (section::ENCODER_WEIGHTS, weights.section(Precision::Int8)?),
     ];
-    if as_onnx {
+    if engines {
         bodies.push((section::ENCODER_ONNX, onnx::write(&weights)?));
+        bodies.push((section::ENCODER_GGUF, gguf::write(&weights)?));
     }
     Ok(write_model(manifest, &bodies)?)
 }

@@ -7,8 +7,8 @@
 
 use endcap_core::AlignedBytes;
 use endcap_core::format::{
-    ContentParameters, LinearParameters, Manifest, Model, Question, RankerWeights, Verify, encode_content,
-    encode_linear, encode_ranker, encode_sample, section, sections, write_model,
+    ContentParameters, LinearParameters, Manifest, Model, Question, RankerWeights, TransitionParameters, Verify,
+    encode_content, encode_linear, encode_ranker, encode_sample, encode_transitions, section, sections, write_model,
 };
 use endcap_core::inference::{HIDDEN, Ranker, RankerScope, RankerSpec};
 use endcap_core::recommend::{Engine, Feature, Request, Scratch, Strategy};
@@ -32,6 +32,8 @@ fn resealed(edits: &[u8]) -> Option<Vec<u8>> {
     // The golden file is of the first release, which had no such section.
     let linear: Vec<_> = (0..12).map(|item| vec![(item / 2, 0.5), (item / 2 + 3, -0.25)]).collect();
     bodies.push((section::LINEAR, encode_linear(&linear)));
+    let transitions: Vec<_> = (0..12).map(|item| vec![(item / 3, 0.5), (item / 3 + 4, 0.25)]).collect();
+    bodies.push((section::TRANSITIONS, encode_transitions(&transitions)));
     let question = Question { history: &[0, 3, 5], earlier: 1, targets: &[2, 7] };
     bodies.push((section::SAMPLE, encode_sample([question; 3])));
     bodies.push((section::CONTENT, encode_content(&[(11, vec![(2, 0.5)])])));
@@ -50,6 +52,8 @@ fn resealed(edits: &[u8]) -> Option<Vec<u8>> {
     manifest.parameters.blend.content = 1.0;
     manifest.parameters.linear = Some(LinearParameters::default());
     manifest.parameters.blend.linear = 1.0;
+    manifest.parameters.transitions = Some(TransitionParameters::default());
+    manifest.parameters.blend.transitions = 1.0;
     let total: usize = bodies.iter().map(|(_, body)| body.len()).sum();
     for edit in edits.chunks_exact(3) {
         let mut at = usize::from(u16::from_le_bytes([edit[0], edit[1]])) % total;
@@ -74,7 +78,7 @@ fuzz_target!(|data: &[u8]| {
     let items = model.items().len() as u32;
     let (mut scratch, mut out) = (Scratch::default(), Vec::new());
     let history: Vec<u32> = (0..20).map(|at| (at * 7) % items).collect();
-    for strategy in [Strategy::Personal, Strategy::Linear] {
+    for strategy in [Strategy::Personal, Strategy::Linear, Strategy::Transitions] {
         out.clear();
         let request = Request { n: 100, strategy, history: &history, ..Request::default() };
         Engine::new(&model).recommend(&request, &mut scratch, &mut out);

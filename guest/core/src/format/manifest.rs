@@ -80,6 +80,9 @@ pub struct Parameters {
     /// Linear model, where the file carries one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linear: Option<LinearParameters>,
+    /// Transition counts, where the file carries them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transitions: Option<TransitionParameters>,
     /// Which items are scored as what reads like them, where the file has such rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<ContentParameters>,
@@ -231,6 +234,29 @@ pub struct LinearParameters {
     pub position_decay: f32,
 }
 
+/// Transition counts with gaps: how often an item came after another within a visit, each time weighed by the inverse of the
+/// gap, as a share of all that came after it. Events of one moment have no order, and are not counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TransitionParameters {
+    /// Longest gap that is counted, in events of a visit, at least 1; 1: what follows directly.
+    pub gaps: u32,
+    /// Half-life of a visit, days; 0: no decay.
+    pub half_life_days: f32,
+    /// Successors kept per item, at least 1: those of the largest shares.
+    pub neighbors: u32,
+    /// Items of the running visit that are summed, newest first, 1 to 50.
+    pub history: u32,
+    /// Factor by which the weight of an item of the visit falls per position, in (0, 1].
+    pub position_decay: f32,
+}
+
+impl Default for TransitionParameters {
+    /// Beyond ten clicks a tenth of a click's weight is left.
+    fn default() -> Self {
+        Self { gaps: 10, half_life_days: 0.0, neighbors: 50, history: 10, position_decay: 0.5 }
+    }
+}
+
 /// Items that are scored as what reads like them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ContentParameters {
@@ -325,6 +351,9 @@ pub struct Blend {
     /// Linear model, at least 0; files without one may leave it out.
     #[serde(default)]
     pub linear: f32,
+    /// Transition counts, at least 0; files without them may leave it out.
+    #[serde(default)]
+    pub transitions: f32,
     /// Sequence encoder, at least 0; files without an encoder may leave it out.
     #[serde(default)]
     pub sequence: f32,
@@ -341,7 +370,15 @@ impl Default for Blend {
     /// sessions of clicks (kNN before it), without losing much on either. New items at three quarters of what reads like
     /// them: they are found, and hardly anything that would have been found is lost.
     fn default() -> Self {
-        Self { knn: 1.0, together: 0.5, linear: 2.0, sequence: 0.0, again: 0.0, content: 0.75 }
+        Self {
+            knn: 1.0,
+            together: 0.5,
+            linear: 2.0,
+            transitions: 0.0,
+            sequence: 0.0,
+            again: 0.0,
+            content: 0.75,
+        }
     }
 }
 
@@ -420,7 +457,7 @@ impl Parameters {
             self.opening.as_ref().map_or(Ok(()), |opening| {
                 opening.knn.check()?;
                 opening.blend.check()?;
-                check_decay(opening.linear_decay)
+                check_decay(opening.linear_decay, LINEAR_DECAY)
             })
         });
         asked.map_err(|what| FormatError::Invariant { section: section::MANIFEST, what })?;
@@ -432,6 +469,11 @@ impl Parameters {
         }
         if let Some(linear) = &self.linear {
             linear.check().map_err(|what| FormatError::Invariant { section: section::MANIFEST, what })?;
+        }
+        if let Some(transitions) = &self.transitions {
+            transitions
+                .check()
+                .map_err(|what| FormatError::Invariant { section: section::MANIFEST, what })?;
         }
         if self.cells.as_ref().is_some_and(|cells| cells.asked == 0) {
             return invariant("cells.asked is 0");
@@ -445,10 +487,12 @@ fn sane(weight: f32) -> bool {
     (0.0..f32::INFINITY).contains(&weight)
 }
 
-/// In (0, 1]; NaN is not.
-fn check_decay(decay: f32) -> Result<(), &'static str> {
+const LINEAR_DECAY: &str = "linear.position_decay is outside (0, 1]";
+
+/// `otherwise` unless in (0, 1]; NaN is not.
+fn check_decay(decay: f32, otherwise: &'static str) -> Result<(), &'static str> {
     let in_range = decay > 0.0 && decay <= 1.0;
-    if in_range { Ok(()) } else { Err("linear.position_decay is outside (0, 1]") }
+    if in_range { Ok(()) } else { Err(otherwise) }
 }
 
 impl KnnParameters {
@@ -462,16 +506,15 @@ impl KnnParameters {
         if !sane(self.idf_exponent) || !sane(self.match_decay) || !self.length_exponent.is_finite() {
             return Err("a weight is negative or not finite");
         }
-        // Written so that NaN fails it too.
-        let in_range = self.distance_factor > 0.0 && self.distance_factor <= 1.0;
-        if in_range { Ok(()) } else { Err("knn.distance_factor is outside (0, 1]") }
+        check_decay(self.distance_factor, "knn.distance_factor is outside (0, 1]")
     }
 }
 
 impl Blend {
     fn check(&self) -> Result<(), &'static str> {
-        let Self { knn, together, linear, sequence, again, content } = *self;
-        let all_sane = [knn, together, linear, sequence, again, content].into_iter().all(sane);
+        let Self { knn, together, linear, transitions, sequence, again, content } = *self;
+        let all = [knn, together, linear, transitions, sequence, again, content];
+        let all_sane = all.into_iter().all(sane);
         if all_sane { Ok(()) } else { Err("a weight is negative or not finite") }
     }
 }
@@ -499,6 +542,25 @@ impl LinearParameters {
         if self.history == 0 || self.history as usize > crate::recommend::MAX_HISTORY {
             return Err("linear.history is outside 1..=50");
         }
-        check_decay(self.position_decay)
+        check_decay(self.position_decay, LINEAR_DECAY)
+    }
+}
+
+impl TransitionParameters {
+    /// Whether training and serving can rely on every number.
+    ///
+    /// # Errors
+    /// Which one is out of its range.
+    pub fn check(&self) -> Result<(), &'static str> {
+        if self.gaps == 0 || self.neighbors == 0 {
+            return Err("transitions.gaps and transitions.neighbors must be at least 1");
+        }
+        if !sane(self.half_life_days) {
+            return Err("transitions.half_life_days is negative or not finite");
+        }
+        if self.history == 0 || self.history as usize > crate::recommend::MAX_HISTORY {
+            return Err("transitions.history is outside 1..=50");
+        }
+        check_decay(self.position_decay, "transitions.position_decay is outside (0, 1]")
     }
 }

@@ -11,7 +11,6 @@ mod content;
 mod encoder;
 mod error;
 mod items;
-mod linear;
 mod manifest;
 mod model;
 mod neighbors;
@@ -19,6 +18,7 @@ mod ranker;
 mod rankings;
 mod sample;
 mod sessions;
+mod sparse;
 mod wasm;
 mod writer;
 
@@ -28,11 +28,10 @@ pub use content::{ContentRow, ContentRows, Near, encode_content};
 pub use encoder::{encode_encoder, rotary_angles};
 pub use error::FormatError;
 pub use items::{Catalogue, CatalogueBuilder, ItemRecord, ItemView};
-pub use linear::{Columns, LinearRow, LinearRows, encode_linear};
 pub use manifest::{
     Blend, Card, CellParameters, ContentParameters, DataSummary, KnnMatching, KnnParameters, LinearHistory,
     LinearMethod, LinearParameters, Manifest, Opening, Parameters, SectionEntry, TextParameters,
-    TogetherParameters, TrendingParameters,
+    TogetherParameters, TransitionParameters, TrendingParameters,
 };
 pub use model::{Model, Verify};
 pub use neighbors::{NeighborRows, encode_neighbors};
@@ -40,6 +39,7 @@ pub use ranker::{RankerWeights, encode_ranker};
 pub use rankings::{Rankings, encode_rankings};
 pub use sample::{MAX_QUESTIONS, Question, Questions, encode_sample};
 pub use sessions::encode_sessions;
+pub use sparse::{Columns, SparseRow, SparseRows, encode_linear, encode_transitions};
 pub use wasm::{RawSection, sections};
 pub use writer::write_model;
 
@@ -62,6 +62,8 @@ pub mod section {
     pub const TOGETHER: &str = "endcap.together";
     /// Linear item-item weights; optional.
     pub const LINEAR: &str = "endcap.linear";
+    /// What comes after an item within a visit; optional.
+    pub const TRANSITIONS: &str = "endcap.transitions";
     /// What reads like items without enough events; optional.
     pub const CONTENT: &str = "endcap.content";
     /// Popular, trending and latest items.

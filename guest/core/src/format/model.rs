@@ -15,13 +15,13 @@ use super::content::{ContentRows, ContentSlots};
 use super::encoder::EncoderSlots;
 use super::error::FormatError;
 use super::items::{Catalogue, CatalogueSlots};
-use super::linear::{LinearRows, LinearSlots};
-use super::manifest::{KnnParameters, LinearParameters, Manifest, Opening, Parameters};
+use super::manifest::{KnnParameters, LinearParameters, Manifest, Opening, Parameters, TransitionParameters};
 use super::neighbors::{NeighborRows, NeighborSlots};
 use super::ranker::{RankerSlots, RankerWeights};
 use super::rankings::{RankingSlots, Rankings};
 use super::sample::{Questions, SampleSlots};
 use super::sessions::SessionSlots;
+use super::sparse::{OF_LINEAR, OF_TRANSITIONS, SparseRows, SparseSlots};
 use super::writer::{hex, xxh3_hex};
 use super::{MAX_MODEL_BYTES, section, wasm};
 
@@ -45,7 +45,8 @@ pub struct Model {
     items: CatalogueSlots,
     sessions: SessionSlots,
     together: NeighborSlots,
-    linear: Option<LinearSlots>,
+    linear: Option<SparseSlots>,
+    transitions: Option<SparseSlots>,
     content: Option<ContentSlots>,
     rankings: RankingSlots,
     sample: Option<SampleSlots>,
@@ -119,7 +120,11 @@ impl Model {
         let together = NeighborSlots::parse(file, &arrays(section::TOGETHER)?, n)?;
         let rankings = RankingSlots::parse(file, &arrays(section::RANKINGS)?, n)?;
         let linear = match body(section::LINEAR) {
-            Some(_) => Some(LinearSlots::parse(file, &arrays(section::LINEAR)?, n)?),
+            Some(_) => Some(SparseSlots::parse(OF_LINEAR, file, &arrays(section::LINEAR)?, n)?),
+            None => None,
+        };
+        let transitions = match body(section::TRANSITIONS) {
+            Some(_) => Some(SparseSlots::parse(OF_TRANSITIONS, file, &arrays(section::TRANSITIONS)?, n)?),
             None => None,
         };
         let content = match body(section::CONTENT) {
@@ -141,6 +146,9 @@ impl Model {
         let invariant = |what| Err(FormatError::Invariant { section: section::MANIFEST, what });
         if linear.is_some() && manifest.parameters.linear.is_none() {
             return invariant("there is a linear model without its parameters");
+        }
+        if transitions.is_some() && manifest.parameters.transitions.is_none() {
+            return invariant("there are transitions without their parameters");
         }
         let encoder = match shape {
             None if has_encoder => return invariant("there is an encoder without its dimensions"),
@@ -175,6 +183,7 @@ impl Model {
             sessions,
             together,
             linear,
+            transitions,
             content,
             rankings,
             sample,
@@ -208,6 +217,9 @@ impl Model {
             .map(|opening| Opening { knn: asked(&opening.knn), ..opening.clone() });
         if let (Some(own), Some(linear)) = (&mut own.linear, &parameters.linear) {
             own.position_decay = linear.position_decay;
+        }
+        if let (Some(own), Some(transitions)) = (&mut own.transitions, &parameters.transitions) {
+            own.position_decay = transitions.position_decay;
         }
         own.check()
     }
@@ -243,9 +255,15 @@ impl Model {
     }
 
     /// The linear item-item weights, and how a history is summed up with them.
-    pub fn linear(&self) -> Option<(LinearRows<'_>, &LinearParameters)> {
+    pub fn linear(&self) -> Option<(SparseRows<'_>, &LinearParameters)> {
         let slots = self.linear.as_ref()?;
         Some((slots.view(self.bytes.as_slice()), self.manifest.parameters.linear.as_ref()?))
+    }
+
+    /// What comes after an item within a visit, and how a visit is summed up with it.
+    pub fn transitions(&self) -> Option<(SparseRows<'_>, &TransitionParameters)> {
+        let slots = self.transitions.as_ref()?;
+        Some((slots.view(self.bytes.as_slice()), self.manifest.parameters.transitions.as_ref()?))
     }
 
     /// The sequence encoder for the built-in executor.

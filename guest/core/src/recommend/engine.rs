@@ -2,8 +2,9 @@
 
 use crate::ItemIx;
 use crate::format::{Blend, Catalogue, LinearParameters, Model, Opening};
+use crate::knn::Scores;
 use crate::topn::TopN;
-use crate::{content, knn, linear, together};
+use crate::{content, knn, linear, together, transitions};
 
 use super::features::{self, Feature};
 use super::scratch::{CANDIDATE, EXCLUDED, Scale, Scratch};
@@ -48,6 +49,7 @@ impl<'m> Engine<'m> {
             Strategy::Session => Blend { knn: 1.0, ..NOTHING },
             Strategy::Together => Blend { together: 1.0, ..NOTHING },
             Strategy::Linear => Blend { linear: 1.0, ..NOTHING },
+            Strategy::Transitions => Blend { transitions: 1.0, ..NOTHING },
             Strategy::Sequence => Blend { sequence: 1.0, ..NOTHING },
             Strategy::Trending | Strategy::Popular | Strategy::Latest => NOTHING,
         }
@@ -76,6 +78,11 @@ impl<'m> Engine<'m> {
             linear::accumulate(rows, history, &linear, &mut scratch.sums, &mut scratch.linear);
             scratch.scales.linear = Scale::new(blend.linear, scratch.linear.largest());
         }
+        if let Some((rows, params)) = self.model.transitions().filter(|_| blend.transitions > 0.0) {
+            let visit = &history[earlier..];
+            transitions::accumulate(rows, visit, params, &mut scratch.sums, &mut scratch.transitions);
+            scratch.scales.transitions = Scale::new(blend.transitions, scratch.transitions.largest());
+        }
         if blend.knn > 0.0 {
             let index = self.model.sessions();
             knn::vote(index, history, earlier, knn, &mut scratch.knn, &mut scratch.session);
@@ -87,8 +94,8 @@ impl<'m> Engine<'m> {
             }
             scratch.scales.again = Scale::new(blend.again, scratch.again.largest());
         }
-        let found = [&scratch.session, &scratch.linear, &scratch.sequence].map(|found| found.touched().len());
-        let found: usize = found.into_iter().sum();
+        let found = [&scratch.session, &scratch.linear, &scratch.transitions, &scratch.sequence];
+        let found: usize = found.into_iter().map(|found| found.touched().len()).sum();
         let too_few = request.fallback && found <= request.n + history.len();
         if blend.together > 0.0 || too_few {
             let rows = self.model.together();
@@ -97,7 +104,7 @@ impl<'m> Engine<'m> {
             let weight = if blend.together > 0.0 {
                 blend.together
             } else {
-                (blend.knn + blend.linear + blend.sequence) * FALLBACK_WEIGHT
+                (blend.knn + blend.linear + blend.transitions + blend.sequence) * FALLBACK_WEIGHT
             };
             scratch.scales.together = Scale::new(weight, scratch.together.largest());
         }
@@ -120,6 +127,12 @@ impl<'m> Engine<'m> {
         shortlist.clear();
         self.take_scored(MAX_SHORTLIST, wanted(request), scratch, &mut shortlist);
         scratch.shortlist = shortlist;
+        if columns.contains(&Feature::Trending) {
+            let (items, values) = self.model.rankings().trending;
+            for (&item, &value) in items.iter().zip(values) {
+                scratch.trending.add(item, value);
+            }
+        }
         let mut rows = std::mem::take(&mut scratch.features);
         rows.clear();
         let history = newest(request.history);
@@ -193,36 +206,36 @@ impl<'m> Engine<'m> {
         };
         // An item is offered by the first source that has it. Sums that are known to have one part are written
         // as such: there are thousands of candidates.
-        let Scratch { session, together, linear, sequence, again, content, scales, .. } = &*scratch;
+        let Scratch { session, together, linear, transitions, sequence, again, content, scales, .. } =
+            &*scratch;
         let no_again = again.touched().is_empty();
         let repeated = |item| if no_again { 0.0 } else { again.get(item) * scales.again.factor };
         let sum = |item| scratch.sum(item);
         for &item in content.touched() {
             offer(sum(item), item, &mut top);
         }
-        let no_content = content.touched().is_empty();
-        let offered = |item| !no_content && content.get(item) != 0.0;
-        for &item in sequence.touched() {
-            if !offered(item) {
+        let has = |scores: &Scores, item| !scores.touched().is_empty() && scores.get(item) != 0.0;
+        for &item in transitions.touched() {
+            if !has(content, item) {
                 offer(sum(item), item, &mut top);
             }
         }
-        let no_sequence = sequence.touched().is_empty();
-        let alone = no_sequence
-            && no_again
-            && no_content
-            && session.touched().is_empty()
-            && together.touched().is_empty();
+        for &item in sequence.touched() {
+            if !has(content, item) && !has(transitions, item) {
+                offer(sum(item), item, &mut top);
+            }
+        }
+        let offered = |item| has(content, item) || has(transitions, item) || has(sequence, item);
+        let others = [session, together, transitions, sequence, again, content];
+        let alone = others.iter().all(|source| source.touched().is_empty());
         for &item in linear.touched() {
             if alone {
                 offer(linear.get(item) * scales.linear.factor, item, &mut top);
-            } else if (no_sequence || sequence.get(item) == 0.0) && !offered(item) {
+            } else if !offered(item) {
                 offer(sum(item), item, &mut top);
             }
         }
-        let no_model = no_sequence && linear.touched().is_empty();
-        let first =
-            |item| (no_model || (sequence.get(item) == 0.0 && linear.get(item) == 0.0)) && !offered(item);
+        let first = |item| !has(linear, item) && !offered(item);
         for &item in session.touched() {
             if first(item) {
                 let score = session.get(item) * scales.session.factor;
@@ -302,7 +315,7 @@ impl<'m> Engine<'m> {
 
 /// No source.
 const NOTHING: Blend =
-    Blend { knn: 0.0, together: 0.0, linear: 0.0, sequence: 0.0, again: 0.0, content: 0.0 };
+    Blend { knn: 0.0, together: 0.0, linear: 0.0, transitions: 0.0, sequence: 0.0, again: 0.0, content: 0.0 };
 
 /// Weight of co-occurrence where it stands in for the sources that were asked.
 const FALLBACK_WEIGHT: f32 = 1e-3;

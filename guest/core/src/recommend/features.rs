@@ -51,6 +51,11 @@ pub enum Feature {
     LinearScore,
     /// The sum of co-occurrence with the history's items as it is, at least 0.
     TogetherScore,
+    /// Share of the item among what came after the newest items of the visit, in [0, 1] relative to the request's best; 0: none,
+    /// or transitions weigh nothing.
+    Transitions,
+    /// Its value among trending items, in [0, 1] relative to the first of them; 0: not among the thousand that the file lists.
+    Trending,
 }
 
 /// The number of no category.
@@ -60,7 +65,7 @@ const MAX_PRICE_RATIO: f32 = 100.0;
 
 impl Feature {
     /// Every feature, in the order of columns.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Session,
         Self::Together,
         Self::Sequence,
@@ -80,6 +85,8 @@ impl Feature {
         Self::Opening,
         Self::LinearScore,
         Self::TogetherScore,
+        Self::Transitions,
+        Self::Trending,
     ];
 
     /// Its name in ranker specifications.
@@ -104,6 +111,8 @@ impl Feature {
             Self::Opening => "opening",
             Self::LinearScore => "linear_score",
             Self::TogetherScore => "together_score",
+            Self::Transitions => "transitions",
+            Self::Trending => "trending",
         }
     }
 
@@ -204,6 +213,8 @@ pub(super) fn write(
             Feature::Opening => flag(opening),
             Feature::LinearScore => scratch.linear.get(found.item),
             Feature::TogetherScore => scratch.together.get(found.item),
+            Feature::Transitions => scales.transitions.share(scratch.transitions.get(found.item)),
+            Feature::Trending => scratch.trending.get(found.item),
         }));
     }
 }

@@ -38,13 +38,16 @@ const FALLBACK_DISCOUNT: f32 = 0.5;
 /// What kind of list is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Strategy {
-    /// The linear model, session kNN, co-occurrence and the encoder, blended as the model says.
+    /// The linear model, session kNN, co-occurrence, transitions and the encoder, blended as the model says.
     #[default]
     Personal,
     /// Session kNN alone.
     Session,
     /// The linear model alone; empty, hence filled up, where there is none.
     Linear,
+    /// Transition counts alone: what comes after the newest items of the running visit; empty, hence filled up, where there
+    /// are none.
+    Transitions,
     /// What follows the history by the sequence encoder alone; empty, hence filled up, where there is none.
     Sequence,
     /// Co-occurrence alone: bought or viewed together with the history's items.
@@ -66,6 +69,8 @@ pub enum Source {
     Together,
     /// Goes with the history as a whole, says the linear model.
     Linear,
+    /// Came after the newest items of the visit in others.
+    Transitions,
     /// Follows the history, says the sequence encoder.
     Sequence,
     /// Was chosen in earlier visits, the more often the better; where items may be returned again.
@@ -82,10 +87,11 @@ pub enum Source {
 
 impl Source {
     /// Every source, in the order of [`Self::index`].
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Session,
         Self::Together,
         Self::Linear,
+        Self::Transitions,
         Self::Sequence,
         Self::Again,
         Self::Content,
@@ -100,6 +106,7 @@ impl Source {
             Self::Session => "session",
             Self::Together => "together",
             Self::Linear => "linear",
+            Self::Transitions => "transitions",
             Self::Sequence => "sequence",
             Self::Again => "again",
             Self::Content => "content",

@@ -7,7 +7,7 @@ use crate::topn::TopN;
 
 use super::{Recommendation, Source};
 
-/// Working memory of one caller: about 29 bytes per item of the catalogue, and the kNN sample.
+/// Working memory of one caller: about 37 bytes per item of the catalogue, and the kNN sample.
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(super) knn: KnnScratch,
@@ -15,9 +15,12 @@ pub struct Scratch {
     pub(super) session: Scores,
     pub(super) together: Scores,
     pub(super) linear: Scores,
+    pub(super) transitions: Scores,
     pub(super) sequence: Scores,
     pub(super) again: Scores,
     pub(super) content: Scores,
+    /// What trends, where a ranker asks for it.
+    pub(super) trending: Scores,
     /// How they are brought onto (0, 1] and weighed.
     pub(super) scales: Scales,
     marks: Vec<u8>,
@@ -54,6 +57,7 @@ pub(super) struct Scales {
     pub(super) session: Scale,
     pub(super) together: Scale,
     pub(super) linear: Scale,
+    pub(super) transitions: Scale,
     pub(super) sequence: Scale,
     pub(super) again: Scale,
     pub(super) content: Scale,
@@ -78,9 +82,11 @@ impl Scratch {
         self.session.reset(items);
         self.together.reset(items);
         self.linear.reset(items);
+        self.transitions.reset(items);
         self.sequence.reset(items);
         self.again.reset(items);
         self.content.reset(items);
+        self.trending.reset(items);
         self.scales = Scales::default();
         self.shortlist.clear();
         self.ranked = false;
@@ -111,20 +117,21 @@ impl Scratch {
 
     /// What each source says of `item`, weighed.
     #[inline]
-    pub(super) fn parts(&self, item: ItemIx) -> [(f32, Source); 6] {
-        let [session, together, linear, sequence, again] = self.own_parts(item);
+    pub(super) fn parts(&self, item: ItemIx) -> [(f32, Source); 7] {
+        let [session, together, linear, transitions, sequence, again] = self.own_parts(item);
         let content = (self.content.get(item) * self.scales.content.factor, Source::Content);
-        [session, together, linear, sequence, again, content]
+        [session, together, linear, transitions, sequence, again, content]
     }
 
     /// The same without the source that goes by what the others say.
     #[inline]
-    pub(super) fn own_parts(&self, item: ItemIx) -> [(f32, Source); 5] {
-        let Scales { session, together, linear, sequence, again, .. } = self.scales;
+    pub(super) fn own_parts(&self, item: ItemIx) -> [(f32, Source); 6] {
+        let Scales { session, together, linear, transitions, sequence, again, .. } = self.scales;
         [
             (self.session.get(item) * session.factor, Source::Session),
             (self.together.get(item) * together.factor, Source::Together),
             (self.linear.get(item) * linear.factor, Source::Linear),
+            (self.transitions.get(item) * transitions.factor, Source::Transitions),
             (self.sequence.get(item) * sequence.factor, Source::Sequence),
             (self.again.get(item) * again.factor, Source::Again),
         ]

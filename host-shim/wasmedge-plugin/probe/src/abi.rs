@@ -2,6 +2,8 @@
 
 /// witx's number of the encoding.
 pub(crate) const ONNX: u32 = 1;
+/// As above; WasmEdge's alone.
+pub(crate) const GGML: u32 = 6;
 /// As above.
 pub(crate) const CPU: u32 = 0;
 /// As above.
@@ -10,6 +12,10 @@ pub(crate) const GPU: u32 = 1;
 pub(crate) const F32: u32 = 1;
 /// As above.
 pub(crate) const U8: u32 = 3;
+/// As above.
+pub(crate) const I32: u32 = 4;
+/// As above.
+pub(crate) const I64: u32 = 5;
 /// The errno of success.
 pub(crate) const OK: u32 = 0;
 

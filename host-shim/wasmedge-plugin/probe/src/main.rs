@@ -10,6 +10,8 @@
 //! stream NAME PROMPT METADATA  the same, a token at a time
 //! hostile FILE SEED CALLS      random calls
 //! bench FILE BATCH SECONDS     nanoseconds per set_input, compute, get_output
+//! encoder FILE onnx|ggml LENGTH ITEMS SECONDS
+//!                              nanoseconds per user vector of a history, and the first vector
 //! load-loop FILE ROUNDS        load, compute, unload again and again
 //! ```
 #![cfg_attr(target_os = "wasi", expect(unsafe_code, reason = "host functions are called by pointer"))]
@@ -41,6 +43,9 @@ fn main() -> anyhow::Result<()> {
         ["stream", name, prompt, metadata] => text::streamed(name, prompt, metadata),
         ["hostile", file, seed, calls] => hostile::calls(file, seed.parse()?, calls.parse()?),
         ["bench", file, batch, seconds] => bench::loop_for(file, batch.parse()?, seconds.parse()?),
+        ["encoder", file, encoding, length, items, seconds] => {
+            bench::encoder(file, encoding, length.parse()?, items.parse()?, seconds.parse()?)
+        }
         _ => anyhow::bail!("not a command of this guest: {arguments:?}"),
     }
 }

@@ -39,6 +39,28 @@ pub(super) fn scatter(table: &mut [f32], dim: usize, places: &[u32], rows: &[f32
     }
 }
 
+/// What is asked of some positions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// What came next at each, as rows of the table.
+    pub(super) next: &'a [u32],
+    /// Where in `next` that ends which may as well have come next: the rest of an invoice, whose lines have no order. One
+    /// further than the position where there is an order; does not fall.
+    pub(super) until: &'a [u32],
+}
+
+impl Wanted<'_> {
+    /// How many may come next at position `at`.
+    fn count(&self, at: usize) -> f32 {
+        (self.until[at] as usize - at) as f32
+    }
+
+    /// Whether what came next at `at` may as well have come at the position before.
+    fn goes_on(&self, at: usize) -> bool {
+        at > 0 && self.until[at - 1] as usize > at
+    }
+}
+
 /// What takes part in the softmax beside a position's target.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Against<'a> {
@@ -58,14 +80,29 @@ pub(super) struct Loss {
     pub(super) table: Vec<f32>,
 }
 
-/// Cross-entropy of `users` `[positions x dim]` over their targets, which are rows of `table`.
+/// Cross-entropy of `users` `[positions x dim]` over what is `wanted` of them.
 ///
-/// A position's partition function is exp(its target's score) plus, over all candidates but the target, exp(score -
-/// correction): the full softmax where every row is a candidate and there are no corrections, and an estimate of it
-/// without bias where candidates are drawn and corrected by the logarithm of how often each is expected (sampled softmax
-/// with logQ correction: Bengio and Senecal, 2008).
-pub(super) fn cross_entropy(users: &[f32], targets: &[u32], table: Table<'_>, against: Against<'_>) -> Loss {
+/// Where every row of the table takes part, each of those that may come next is as likely to: the mean of their
+/// cross-entropies, which is what an average over all orders of an invoice comes to, at the price of one.
+///
+/// Where candidates are drawn, a position's partition function is exp(its target's score) plus, over all candidates but the
+/// target, exp(score - correction), with the logarithm of how often each is expected: an estimate of the whole one without bias (sampled
+/// softmax with logQ correction: Bengio and Senecal, 2008). It has one target, whatever else may come next.
+pub(super) fn cross_entropy(
+    users: &[f32],
+    wanted: Wanted<'_>,
+    table: Table<'_>,
+    against: Against<'_>,
+) -> Loss {
     let dim = table.dim;
+    let alone: Vec<u32>;
+    let wanted = match against {
+        Against::All => wanted,
+        Against::Drawn(..) => {
+            alone = (1..=wanted.next.len() as u32).collect();
+            Wanted { until: &alone, ..wanted }
+        }
+    };
     let gathered;
     let candidates = match against {
         Against::All => table.values,
@@ -77,16 +114,17 @@ pub(super) fn cross_entropy(users: &[f32], targets: &[u32], table: Table<'_>, ag
     let count = candidates.len() / dim;
     let mut of_candidates = vec![0.0; candidates.len()];
     let mut of_users = vec![0.0; users.len()];
-    let mut of_wanted = vec![0.0; users.len()];
-    let wanted = table.gather(targets);
+    let means = means(wanted, table);
+    // By the score of its target at each position, as a share of 1.
+    let mut slopes = vec![0.0; wanted.next.len()];
     let mut tile = vec![0.0; TILE * count];
     let mut scaled = vec![0.0; TILE * dim];
     let candidates = matrix(candidates, count, dim);
     let arch = Arch::new();
     let mut sum = 0.0;
-    let chunks = users.chunks(TILE * dim).zip(wanted.chunks(TILE * dim)).zip(targets.chunks(TILE));
-    let out = of_users.chunks_mut(TILE * dim).zip(of_wanted.chunks_mut(TILE * dim));
-    for (((users, wanted), targets), (of_users, of_wanted)) in chunks.zip(out) {
+    let chunks = users.chunks(TILE * dim).zip(means.chunks(TILE * dim)).zip(wanted.next.chunks(TILE));
+    let out = of_users.chunks_mut(TILE * dim).zip(slopes.chunks_mut(TILE));
+    for (((users, means), targets), (of_users, slopes)) in chunks.zip(out) {
         let rows = targets.len();
         let logits = &mut tile[..rows * count];
         matmul(
@@ -98,20 +136,17 @@ pub(super) fn cross_entropy(users: &[f32], targets: &[u32], table: Table<'_>, ag
             Par::Seq,
         );
         // Shares are left without their common factor, which goes into the narrower matrices instead.
-        let (mut factors, mut shares) = ([0.0; TILE], [0.0; TILE]);
-        let each = users.chunks(dim).zip(wanted.chunks(dim)).zip(of_wanted.chunks_mut(dim)).zip(targets);
-        for (at, (((user, wanted), of_wanted), &target)) in each.enumerate() {
-            let score: f32 = user.iter().zip(wanted).map(|(a, b)| a * b).sum();
+        let mut factors = [0.0; TILE];
+        for (at, ((user, mean), &target)) in users.chunks(dim).zip(means.chunks(dim)).zip(targets).enumerate()
+        {
+            let score: f32 = user.iter().zip(mean).map(|(a, b)| a * b).sum();
             let logits = &mut logits[at * count..][..count];
             let row = arch.dispatch(Shares { logits, score, target, against });
             sum += f64::from(row.loss);
-            for (out, user) in of_wanted.iter_mut().zip(user) {
-                *out = (row.share - 1.0) * user;
-            }
             for (out, user) in scaled[at * dim..][..dim].iter_mut().zip(user) {
                 *out = row.factor * user;
             }
-            (factors[at], shares[at]) = (row.factor, row.share);
+            (factors[at], slopes[at]) = (row.factor, row.share - 1.0);
         }
         matmul(
             MatMut::from_row_major_slice_mut(&mut *of_users, rows, dim),
@@ -121,10 +156,10 @@ pub(super) fn cross_entropy(users: &[f32], targets: &[u32], table: Table<'_>, ag
             1.0,
             Par::Seq,
         );
-        let each = of_users.chunks_mut(dim).zip(wanted.chunks(dim)).zip(factors).zip(shares);
-        for (((of_user, wanted), factor), share) in each {
-            for (out, wanted) in of_user.iter_mut().zip(wanted) {
-                *out = *out * factor + (share - 1.0) * wanted;
+        let each = of_users.chunks_mut(dim).zip(means.chunks(dim)).zip(factors).zip(slopes);
+        for (((of_user, mean), factor), slope) in each {
+            for (out, mean) in of_user.iter_mut().zip(mean) {
+                *out = *out * factor + *slope * mean;
             }
         }
         matmul(
@@ -144,8 +179,42 @@ pub(super) fn cross_entropy(users: &[f32], targets: &[u32], table: Table<'_>, ag
             of_table
         }
     };
-    scatter(&mut of_table, dim, targets, &of_wanted);
+    scatter(&mut of_table, dim, wanted.next, &of_wanted(users, wanted, &slopes, dim));
     Loss { sum, users: of_users, table: of_table }
+}
+
+/// At each position the mean vector of what may come next, `[positions x dim]`.
+fn means(wanted: Wanted<'_>, table: Table<'_>) -> Vec<f32> {
+    let mut means = table.gather(wanted.next);
+    let mut sum = vec![0.0; table.dim];
+    for (at, mean) in means.chunks_mut(table.dim).enumerate().rev() {
+        if wanted.until[at] as usize == at + 1 {
+            sum.fill(0.0);
+        }
+        for (sum, mean) in sum.iter_mut().zip(mean) {
+            *sum += *mean;
+            *mean = *sum / wanted.count(at);
+        }
+    }
+    means
+}
+
+/// By the vector of what came next at each position, `[positions x dim]`: it may have come at those before it, too.
+fn of_wanted(users: &[f32], wanted: Wanted<'_>, slopes: &[f32], dim: usize) -> Vec<f32> {
+    let mut found = vec![0.0; users.len()];
+    let mut sum = vec![0.0; dim];
+    let each = found.chunks_mut(dim).zip(users.chunks(dim)).zip(slopes);
+    for (at, ((found, user), slope)) in each.enumerate() {
+        if !wanted.goes_on(at) {
+            sum.fill(0.0);
+        }
+        let weight = slope / wanted.count(at);
+        for ((found, sum), user) in found.iter_mut().zip(&mut sum).zip(user) {
+            *sum += weight * user;
+            *found = *sum;
+        }
+    }
+    found
 }
 
 /// A position's part.
@@ -154,14 +223,14 @@ struct Row {
     loss: f32,
     /// What makes shares of the exponentials that are left where logits were.
     factor: f32,
-    /// The target's share.
+    /// The target's share, where it stands beside the candidates; else 0.
     share: f32,
 }
 
 /// Turns a row of logits into shares of the partition function, up to a factor; compiled for what the processor can do.
 struct Shares<'a> {
     logits: &'a mut [f32],
-    /// The target's.
+    /// The mean of what may come next; of the target where it is alone.
     score: f32,
     target: u32,
     against: Against<'a>,
@@ -173,19 +242,20 @@ impl NullaryFnOnce for Shares<'_> {
     #[inline(always)]
     fn call(self) -> Row {
         let Self { logits, score, target, against } = self;
-        // The target counts once, by its own score.
-        match against {
-            Against::All => logits[target as usize] = f32::NEG_INFINITY,
-            Against::Drawn(places, corrections) => {
-                for ((logit, correction), &place) in logits.iter_mut().zip(corrections).zip(places) {
-                    *logit = if place == target { f32::NEG_INFINITY } else { *logit - correction };
-                }
+        // What was drawn and is the target counts once, by its own score.
+        if let Against::Drawn(places, corrections) = against {
+            for ((logit, correction), &place) in logits.iter_mut().zip(corrections).zip(places) {
+                *logit = if place == target { f32::NEG_INFINITY } else { *logit - correction };
             }
         }
         let largest = largest(logits);
+        // A mean of scores is not above the largest of them; a rounding is not worth a thought.
         let largest = if score > largest { score } else { largest };
         let others = exponentials(logits, largest);
-        let own = exp(score - largest);
+        let own = match against {
+            Against::All => 0.0,
+            Against::Drawn(..) => exp(score - largest),
+        };
         let sum = others + own;
         Row { loss: sum.ln() - (score - largest), factor: 1.0 / sum, share: own / sum }
     }

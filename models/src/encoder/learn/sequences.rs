@@ -24,12 +24,17 @@ pub(super) struct Sequences {
 
 /// Items that follow one another: all but the last are read, all but the first are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Piece(pub(super) Vec<ItemIx>);
+pub(super) struct Piece {
+    pub(super) items: Vec<ItemIx>,
+    /// For each item but the first, where those end that may as well have stood in its place: one further than its own, or where
+    /// its invoice does. Does not fall.
+    pub(super) until: Vec<u32>,
+}
 
 impl Piece {
     /// Positions that are read, and targets.
     pub(super) fn positions(&self) -> usize {
-        self.0.len() - 1
+        self.until.len()
     }
 }
 
@@ -64,15 +69,11 @@ impl Sequences {
         let (begin, runs) = (self.items.len(), self.unordered.len());
         for session in sessions {
             let at = self.items.len();
-            let [first, .., last] = session.clicks.as_slice() else {
+            if session.clicks.len() == 1 || session.has_order() {
                 self.items.extend(session.clicks.iter().map(|click| click.item));
-                continue;
-            };
-            if first.time == last.time {
+            } else {
                 self.items.extend(session.distinct());
                 self.unordered.push(at..self.items.len());
-            } else {
-                self.items.extend(session.clicks.iter().map(|click| click.item));
             }
         }
         if self.items.len() - begin < 2 {
@@ -111,6 +112,12 @@ impl Sequences {
         counts
     }
 
+    /// Where the unordered run with this item ends; one further where there is none.
+    fn end_of_run(&self, at: usize) -> usize {
+        let run = self.unordered.partition_point(|run| run.end <= at);
+        self.unordered.get(run).filter(|run| run.start <= at).map_or(at + 1, |run| run.end)
+    }
+
     /// The batches of pass number `epoch`: unordered runs in another order, long sequences cut at other places, pieces of
     /// similar length together, `positions` of them with padding to a batch, and the batches in any order.
     pub(super) fn batches(&self, seed: u64, epoch: usize, max_len: usize, positions: usize) -> Vec<Batch> {
@@ -130,7 +137,8 @@ impl Sequences {
             let mut from = bounds.start;
             while from + 1 < bounds.end {
                 let to = (from + length).min(bounds.end - 1);
-                pieces.push(Piece(items[from..=to].to_vec()));
+                let until = (from + 1..=to).map(|at| (self.end_of_run(at).min(to + 1) - from) as u32);
+                pieces.push(Piece { items: items[from..=to].to_vec(), until: until.collect() });
                 (from, length) = (to, max_len);
             }
         }

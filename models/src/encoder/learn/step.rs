@@ -8,7 +8,7 @@ use rand::rngs::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::graph::{Dropout, Leaves, Tables, hidden, leaf};
-use super::loss::{Against, Table, cross_entropy, scatter};
+use super::loss::{Against, Table, Wanted, cross_entropy, scatter};
 use super::sequences::{Batch, Piece, chance};
 use crate::encoder::Weights;
 
@@ -158,7 +158,7 @@ impl Stepper<'_> {
             Candidates::All => Rows { items: None, candidates: Vec::new(), corrections: Vec::new() },
             Candidates::Drawn(proposal) => {
                 let (candidates, corrections) = proposal.draw(&mut chance(self.seed, step, 0));
-                let read = batch.iter().flat_map(|piece| &piece.0);
+                let read = batch.iter().flat_map(|piece| &piece.items);
                 let mut items: Vec<ItemIx> = read.chain(&candidates).copied().collect();
                 items.sort_unstable();
                 items.dedup();
@@ -180,14 +180,19 @@ impl Stepper<'_> {
     ) -> Result<Part> {
         let dim = table.dim;
         let length = pieces.iter().map(Piece::positions).max().unwrap_or(0);
-        let (mut read, mut live, mut targets) = (Vec::new(), Vec::new(), Vec::new());
-        for (at, Piece(items)) in pieces.iter().enumerate() {
-            let positions = items.len() - 1;
+        let (mut read, mut live) = (Vec::new(), Vec::new());
+        let (mut next, mut until): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
+        for (at, piece) in pieces.iter().enumerate() {
+            let Piece { items, until: ends } = piece;
+            let positions = piece.positions();
             // Behind a shorter piece anything may stand: attention does not look back from there.
             let padded = items[..positions].iter().chain(std::iter::repeat_n(&items[0], length - positions));
             read.extend(padded.map(|&item| rows.place(item)));
             live.extend((0..positions).map(|position| (at * length + position) as u32));
-            targets.extend(items[1..].iter().map(|&item| rows.place(item)));
+            // An item's place among targets is one before its place in the piece.
+            let first = next.len() as u32;
+            until.extend(ends.iter().map(|end| first + end - 1));
+            next.extend(items[1..].iter().map(|&item| rows.place(item)));
         }
         let leaves = Leaves::new(weights, true)?;
         let x = leaf(&table.gather(&read), (read.len(), dim), true)?;
@@ -198,7 +203,8 @@ impl Stepper<'_> {
             None => Against::All,
             Some(_) => Against::Drawn(&rows.candidates, &rows.corrections),
         };
-        let mut loss = cross_entropy(&users.flatten_all()?.to_vec1::<f32>()?, &targets, table, against);
+        let wanted = Wanted { next: &next, until: &until };
+        let mut loss = cross_entropy(&users.flatten_all()?.to_vec1::<f32>()?, wanted, table, against);
         // The scalar whose gradient by the user vectors is that of the loss.
         let slope = Tensor::from_vec(std::mem::take(&mut loss.users), users.shape(), users.device())?;
         let mut gradients = (users * slope)?.sum_all()?.backward()?;
@@ -243,9 +249,17 @@ mod tests {
         }
     }
 
-    /// Pieces of several lengths, so that some are padded, with items that come twice.
+    /// Pieces of several lengths, so that some are padded, with items that come twice. From the third on the second to fifth items are
+    /// in no order.
     fn batch() -> Batch {
-        (2..9).map(|length| Piece((0..length).map(|at| (length * 7 + at * at) % 40).collect())).collect()
+        let piece = |length: u32| {
+            let until = (1..length).map(|at| if length > 4 && at < 5 { 5 } else { at + 1 });
+            Piece {
+                items: (0..length).map(|at| (length * 7 + at * at) % 40).collect(),
+                until: until.collect(),
+            }
+        };
+        (2..9).map(piece).collect()
     }
 
     /// Central differences of the loss against what the step says.
@@ -303,6 +317,8 @@ mod tests {
         let tables = Tables::new(&shape());
         let weights = Weights::random(&shape(), 5);
         let stepper = |candidates| Stepper { tables: &tables, candidates, dropout: 0.0, seed: 3 };
+        let ordered = |piece: Piece| Piece { until: (2..=piece.items.len() as u32).collect(), ..piece };
+        let batch = || -> Batch { batch().into_iter().map(ordered).collect() };
         let full = stepper(&Candidates::All).gradient(&weights, &batch(), 0).unwrap().loss;
         let counts: Vec<u32> = (0..40).map(|item| 100 / (item + 1)).collect();
         let drawn = Candidates::Drawn(Proposal::new(&counts, 256));

@@ -4,9 +4,9 @@
 //! forms of lines:
 //!
 //! - `invoice<TAB>item item ...`, UniSRec's protocol on Online Retail. Lines come in the order of their invoices, so that
-//!   the number of the line stands for time.
-//! - `user item item ...`, as the published sequence models read their data. Nothing is known of time between lines: all
-//!   are of one moment, and ties stay in the order of the file.
+//!   the number of the line stands for time; the lines of an invoice are of one moment, and in no order.
+//! - `user item item ...`, as the published sequence models read their data: in order of time. Nothing is known of time between
+//!   lines: all end at one moment, and ties stay in the order of the file.
 
 use std::path::Path;
 
@@ -21,12 +21,15 @@ const MAX_HISTORY: usize = 50;
 /// Shortest line that has a history beside its two targets.
 const SHORTEST: usize = 3;
 
+/// Where all lines of users end, microseconds since 1970: steps of a microsecond before it are an order, and no age.
+const END: i64 = 1_000_000_000;
+
 /// What a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// `invoice<TAB>item item ...`, in order of time.
     Invoices,
-    /// `user item item ...`, in no order.
+    /// `user item item ...`, the items in order of time.
     Users,
 }
 
@@ -43,11 +46,11 @@ impl Form {
         }
     }
 
-    /// Microseconds since 1970 of the line with this number.
-    fn time(self, number: i64) -> i64 {
+    /// Microseconds since 1970 of an item of the line with this number, behind which `later` items of it come.
+    fn time(self, number: i64, later: i64) -> i64 {
         match self {
             Self::Invoices => number * 1_000_000,
-            Self::Users => 1_000_000,
+            Self::Users => END - later,
         }
     }
 }
@@ -67,8 +70,8 @@ pub(super) fn task(path: &Path, split: Split, form: Form) -> Result<Task, Evalua
     let weight = event_weight("purchase").unwrap_or(1.0);
     for (number, (name, items)) in (1_i64..).zip(&lines) {
         let train = &items[..items.len().saturating_sub(2)];
-        for item in train {
-            builder.push(None, Some(name), item, form.time(number), weight)?;
+        for (later, item) in (0..train.len() as i64).rev().zip(train) {
+            builder.push(None, Some(name), item, form.time(number, later), weight)?;
         }
     }
     let held_items = lines.iter().flat_map(|(_, items)| items.iter().rev().take(2).cloned());

@@ -35,8 +35,9 @@ pub(super) fn task(folder: &Path, split: Split) -> Result<Task, EvaluateError> {
     let mut builder = LogBuilder::new();
     let weight = event_weight("view").unwrap_or(1.0);
     for (number, items) in (1_i64..).zip(&sessions) {
-        for item in items {
-            builder.push(None, Some(&number.to_string()), item, number * 1_000_000, weight)?;
+        // Microseconds make an order within a session, and none between sessions.
+        for (place, item) in (0_i64..).zip(items) {
+            builder.push(None, Some(&number.to_string()), item, number * 1_000_000 + place, weight)?;
         }
     }
     let held_items = asked.iter().flat_map(|asked| asked.prefix.iter().chain([&asked.target]).cloned());

@@ -95,7 +95,7 @@ pub fn train_dense(log: &Log, params: &LinearParameters, limits: &Limits) -> Res
 }
 
 /// Keeps the `keep` entries of largest magnitude (ties: the smaller item), by rising item.
-fn prune(row: &mut Row, keep: usize) {
+pub(super) fn prune(row: &mut Row, keep: usize) {
     if row.len() > keep {
         row.select_nth_unstable_by(keep, |a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
         row.truncate(keep);

@@ -1,10 +1,11 @@
-//! Section `endcap.linear`: for every item, what seeing it says for and against others.
+//! Sections `endcap.linear` (what seeing an item says for and against others) and `endcap.transitions` (what comes after
+//! it): rows of int8 codes, one for each item.
 
 use crate::ItemIx;
 
 use super::arrays::{ArrayError, Arrays, ArraysBuilder, Slot};
 use super::error::FormatError;
-use super::section::LINEAR;
+use super::section::{LINEAR, TRANSITIONS};
 use super::sessions::{largest, offsets_cover};
 
 /// Catalogues of at most this many items name them in 16 bits, which makes an entry 3 bytes instead of 5.
@@ -15,11 +16,43 @@ const LARGEST_CODE: f32 = 127.0;
 /// Scales that are not 0 lie between these: no sum over a history can then overflow, nor the inverse of one.
 const SCALES: std::ops::RangeInclusive<f32> = 1e-20..=1e6;
 
-/// Writes the section body from rows in item order: (item, weight) by rising item, weights finite.
+/// A section of such rows, and the names of its arrays.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout {
+    section: &'static str,
+    offsets: &'static str,
+    items: &'static str,
+    codes: &'static str,
+    scales: &'static str,
+}
+
+/// Section [`LINEAR`].
+pub(super) const OF_LINEAR: Layout =
+    Layout { section: LINEAR, offsets: "li.off", items: "li.item", codes: "li.code", scales: "li.scale" };
+
+/// Section [`TRANSITIONS`].
+pub(super) const OF_TRANSITIONS: Layout = Layout {
+    section: TRANSITIONS,
+    offsets: "tr.off",
+    items: "tr.item",
+    codes: "tr.code",
+    scales: "tr.scale",
+};
+
+/// Writes the body of [`LINEAR`] from rows in item order: (item, weight) by rising item, weights finite.
 ///
 /// A weight becomes an int8 code times a scale of its row, rounded to the nearest; those that round to 0 are left out.
 /// Weights beyond 1e8 are none that a regression gives, and make a section that is not read.
 pub fn encode_linear(rows: &[Vec<(ItemIx, f32)>]) -> Vec<u8> {
+    encode(OF_LINEAR, rows)
+}
+
+/// Writes the body of [`TRANSITIONS`] in the same way; weights are at least 0.
+pub fn encode_transitions(rows: &[Vec<(ItemIx, f32)>]) -> Vec<u8> {
+    encode(OF_TRANSITIONS, rows)
+}
+
+fn encode(layout: Layout, rows: &[Vec<(ItemIx, f32)>]) -> Vec<u8> {
     let mut offsets = vec![0_u32];
     let (mut items, mut codes, mut scales) = (Vec::new(), Vec::new(), Vec::with_capacity(rows.len()));
     for row in rows {
@@ -35,13 +68,13 @@ pub fn encode_linear(rows: &[Vec<(ItemIx, f32)>]) -> Vec<u8> {
         scales.push(scale);
         offsets.push(items.len() as u32);
     }
-    let builder = ArraysBuilder::new().with("li.off", &offsets);
+    let builder = ArraysBuilder::new().with(layout.offsets, &offsets);
     let builder = if rows.len() <= NARROW_ITEMS {
-        builder.with("li.item", &items.iter().map(|&item| item as u16).collect::<Vec<_>>())
+        builder.with(layout.items, &items.iter().map(|&item| item as u16).collect::<Vec<_>>())
     } else {
-        builder.with("li.item", &items)
+        builder.with(layout.items, &items)
     };
-    builder.with("li.code", &codes).with("li.scale", &scales).finish()
+    builder.with(layout.codes, &codes).with(layout.scales, &scales).finish()
 }
 
 /// The items of entries.
@@ -90,7 +123,7 @@ fn rows_rise<T: Ord>(items: &[T], offsets: &[u32]) -> bool {
 
 /// A row: the items that an item says something of, by rising number, and the int8 codes of their weights.
 #[derive(Debug, Clone, Copy)]
-pub struct LinearRow<'a> {
+pub struct SparseRow<'a> {
     /// Items.
     pub items: Columns<'a>,
     /// A code an item; the weight is code times [`Self::scale`].
@@ -99,7 +132,7 @@ pub struct LinearRow<'a> {
     pub scale: f32,
 }
 
-impl LinearRow<'_> {
+impl SparseRow<'_> {
     /// The row as (item, weight).
     pub fn entries(self) -> impl Iterator<Item = (ItemIx, f32)> {
         let item = move |at: usize| match self.items {
@@ -112,23 +145,23 @@ impl LinearRow<'_> {
 
 /// Sparse item-item weights in compressed row form: the row of an item is what a history with it adds to others.
 #[derive(Debug, Clone, Copy)]
-pub struct LinearRows<'a> {
+pub struct SparseRows<'a> {
     offsets: &'a [u32],
     items: Columns<'a>,
     codes: &'a [i8],
     scales: &'a [f32],
 }
 
-impl<'a> LinearRows<'a> {
+impl<'a> SparseRows<'a> {
     /// The row of `item`.
     #[inline]
-    pub fn row(&self, item: ItemIx) -> LinearRow<'a> {
+    pub fn row(&self, item: ItemIx) -> SparseRow<'a> {
         let range = self.offsets[item as usize] as usize..self.offsets[item as usize + 1] as usize;
         let items = match self.items {
             Columns::Narrow(items) => Columns::Narrow(&items[range.clone()]),
             Columns::Wide(items) => Columns::Wide(&items[range.clone()]),
         };
-        LinearRow { items, codes: &self.codes[range], scale: self.scales[item as usize] }
+        SparseRow { items, codes: &self.codes[range], scale: self.scales[item as usize] }
     }
 
     /// Number of items.
@@ -177,35 +210,41 @@ enum ColumnSlot {
 
 /// Where the rows' arrays lie.
 #[derive(Debug)]
-pub(super) struct LinearSlots {
+pub(super) struct SparseSlots {
     offsets: Slot<u32>,
     items: ColumnSlot,
     codes: Slot<i8>,
     scales: Slot<f32>,
 }
 
-impl LinearSlots {
-    pub(super) fn parse(file: &[u8], arrays: &Arrays, items: usize) -> Result<Self, FormatError> {
-        let slots = Self::find(arrays).map_err(|error| FormatError::Arrays { section: LINEAR, error })?;
-        slots.view(file).check(items).map_err(|what| FormatError::Invariant { section: LINEAR, what })?;
+impl SparseSlots {
+    pub(super) fn parse(
+        layout: Layout,
+        file: &[u8],
+        arrays: &Arrays,
+        items: usize,
+    ) -> Result<Self, FormatError> {
+        let section = layout.section;
+        let slots = Self::find(layout, arrays).map_err(|error| FormatError::Arrays { section, error })?;
+        slots.view(file).check(items).map_err(|what| FormatError::Invariant { section, what })?;
         Ok(slots)
     }
 
-    fn find(arrays: &Arrays) -> Result<Self, ArrayError> {
-        let items = match arrays.slot("li.item") {
-            Err(ArrayError::Kind { .. }) => ColumnSlot::Wide(arrays.slot("li.item")?),
+    fn find(layout: Layout, arrays: &Arrays) -> Result<Self, ArrayError> {
+        let items = match arrays.slot(layout.items) {
+            Err(ArrayError::Kind { .. }) => ColumnSlot::Wide(arrays.slot(layout.items)?),
             narrow => ColumnSlot::Narrow(narrow?),
         };
         Ok(Self {
-            offsets: arrays.slot("li.off")?,
+            offsets: arrays.slot(layout.offsets)?,
             items,
-            codes: arrays.slot("li.code")?,
-            scales: arrays.slot("li.scale")?,
+            codes: arrays.slot(layout.codes)?,
+            scales: arrays.slot(layout.scales)?,
         })
     }
 
-    pub(super) fn view<'a>(&self, file: &'a [u8]) -> LinearRows<'a> {
-        LinearRows {
+    pub(super) fn view<'a>(&self, file: &'a [u8]) -> SparseRows<'a> {
+        SparseRows {
             offsets: self.offsets.of(file),
             items: match &self.items {
                 ColumnSlot::Narrow(items) => Columns::Narrow(items.of(file)),
