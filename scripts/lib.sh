@@ -110,6 +110,7 @@ test_env() {
     export ENDCAP_NN_PROBE=$DIST/nn-probe-aot.wasm
     export ENDCAP_PYTHON=$CACHE/python/bin/python
     export ENDCAP_NODE_MODULES=$CACHE/node/node_modules
+    export ENDCAP_CHROMIUM=$CACHE/bin/chromium
     export ENDCAP_SMOLLM2=$CACHE/smollm2/model.gguf
     export ENDCAP_MINILM=$CACHE/minilm/model.gguf
 }

@@ -13,7 +13,7 @@ use crate::report::count;
 /// Size of a plot, pixels.
 const SIZE: (u32, u32) = (760, 360);
 /// Lines of a plot, one for each method: apart in hue or in lightness (after Okabe and Ito, 2008, and Tol, 2021).
-const COLOURS: [RGBColor; 13] = [
+const COLOURS: [RGBColor; 14] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -27,6 +27,7 @@ const COLOURS: [RGBColor; 13] = [
     RGBColor(136, 34, 85),
     RGBColor(170, 221, 170),
     RGBColor(120, 60, 20),
+    RGBColor(0, 85, 85),
 ];
 /// Index of cut-off 10.
 const AT_10: usize = 1;

@@ -99,13 +99,20 @@ impl Log {
         (self, renumbered)
     }
 
-    /// The same items with only the sessions that `keep` accepts: how protocols split without renumbering.
+    /// The same items with only the sessions that `keep` accepts: how protocols split without renumbering. Dates of items are
+    /// those of what is left, and 0 where that is nothing: others would tell of what was taken away.
     #[must_use]
     pub fn filtered(&self, mut keep: impl FnMut(&Session) -> bool) -> Self {
         let sessions: Vec<Session> = self.sessions.iter().filter(|session| keep(session)).cloned().collect();
+        let mut items = self.items.clone();
+        for click in self.sessions.iter().flat_map(|session| &session.clicks) {
+            let item = &mut items[click.item as usize];
+            (item.first_seen, item.last_seen) = (0, 0);
+        }
+        date(&mut items, &sessions);
         let times = || sessions.iter().flat_map(|session| &session.clicks).map(|click| click.time);
         Self {
-            items: self.items.clone(),
+            items,
             users: sessions
                 .iter()
                 .filter_map(|session| session.user)
@@ -115,6 +122,19 @@ impl Log {
             last_event: times().max().unwrap_or_default(),
             sessions,
         }
+    }
+}
+
+/// Widens the dates of `items`, 0 where there are none, by the clicks of `sessions`.
+fn date(items: &mut [ItemRecord], sessions: &[Session]) {
+    for click in sessions.iter().flat_map(|session| &session.clicks) {
+        let item = &mut items[click.item as usize];
+        let seconds = click.time.div_euclid(1_000_000);
+        if item.first_seen == 0 && item.last_seen == 0 {
+            (item.first_seen, item.last_seen) = (seconds, seconds);
+        }
+        item.first_seen = item.first_seen.min(seconds);
+        item.last_seen = item.last_seen.max(seconds);
     }
 }
 
@@ -231,16 +251,13 @@ impl LogBuilder {
         let mut log = Log { sessions, users, ..Log::default() };
         log.items.resize(self.items.numbers.len(), ItemRecord::default());
         for (id, &number) in &self.items.numbers {
-            log.items[number as usize] = ItemRecord { first_seen: i64::MAX, ..describe(id) };
+            log.items[number as usize] = ItemRecord { first_seen: 0, last_seen: 0, ..describe(id) };
         }
         let (mut log, _) = log.in_order();
         log.first_event = i64::MAX;
         log.last_event = i64::MIN;
-        for click in log.sessions.iter_mut().flat_map(|session| &mut session.clicks) {
-            let item = &mut log.items[click.item as usize];
-            let seconds = click.time.div_euclid(1_000_000);
-            item.first_seen = item.first_seen.min(seconds);
-            item.last_seen = item.last_seen.max(seconds);
+        date(&mut log.items, &log.sessions);
+        for click in log.sessions.iter().flat_map(|session| &session.clicks) {
             log.first_event = log.first_event.min(click.time);
             log.last_event = log.last_event.max(click.time);
         }
