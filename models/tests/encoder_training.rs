@@ -67,7 +67,7 @@ fn small() -> EncoderOptions {
         dim: 32,
         layers: 2,
         heads: 2,
-        dropout: 0.1,
+        dropout: Some(0.1),
         learning_rate: 5e-3,
         batch: 512,
         epochs: 12,
@@ -179,7 +179,7 @@ fn a_checkpoint_of_another_run_is_refused() {
     };
     let error = resume(&log_b, &options);
     assert!(error.contains("other data") && error.contains("--resume"), "{error}");
-    let error = resume(&log_a, &EncoderOptions { dropout: 0.3, ..options.clone() });
+    let error = resume(&log_a, &EncoderOptions { dropout: Some(0.3), ..options.clone() });
     assert!(error.contains("other options"), "{error}");
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() - 7]).unwrap();
@@ -241,7 +241,7 @@ fn a_large_catalogue_is_learned_by_drawn_negatives() {
         dim: 32,
         layers: 1,
         heads: 2,
-        dropout: 0.0,
+        dropout: Some(0.0),
         learning_rate: 1e-2,
         batch: 128,
         epochs: 15,
@@ -288,7 +288,7 @@ fn options_out_of_range_are_named() {
     let wrong = [
         (EncoderOptions { dim: 20, ..small() }, "dim"),
         (EncoderOptions { layers: 99, ..small() }, "layers"),
-        (EncoderOptions { dropout: 1.0, ..small() }, "dropout"),
+        (EncoderOptions { dropout: Some(1.0), ..small() }, "dropout"),
         (EncoderOptions { learning_rate: f32::NAN, ..small() }, "learning rate"),
         (EncoderOptions { batch: 3, ..small() }, "batch"),
         (EncoderOptions { epochs: 0, ..small() }, "epochs"),

@@ -16,7 +16,7 @@ use endcap_models::dataset::Dataset;
 use endcap_models::evaluate::{Baselines, Calibration, Case, Method, Task, evaluate};
 use endcap_models::fit::{Recipe, fit};
 use endcap_models::inference::Native;
-use endcap_models::train::{Options, records};
+use endcap_models::train::{Options, SESSION_GAP, records};
 
 const CATEGORIES: usize = 20;
 const ITEMS: usize = 500;
@@ -129,7 +129,7 @@ fn foreign(shop: &Shop, model: &Model) -> PathBuf {
 #[test]
 fn probabilities_are_what_happens() {
     let shop = Shop::new();
-    let log = records(&Dataset::open(&shop.dataset).unwrap(), &mut |_| {}).unwrap();
+    let log = records(&Dataset::open(&shop.dataset).unwrap(), Some(SESSION_GAP), &mut |_| {}).unwrap();
     let mut number = 0;
     let (train, renumbered) = log
         .filtered(|_| {

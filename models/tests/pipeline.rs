@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Folder, ok, refused, text};
+use common::{Folder, endcap, ok, refused, text};
 use endcap_core::AlignedBytes;
 use endcap_core::format::{Model, Verify, sections};
 use endcap_core::recommend::{Engine, Request, Scratch, Source, Strategy};
@@ -228,4 +228,34 @@ fn a_new_item_is_found_by_what_it_is_called() {
     assert!(near && found_near && found.len() == 2, "{found:?}");
     let (found, near, found_near) = listed(&["--content-below", "0"]);
     assert!(!near && !found_near && found.len() == 1, "{found:?}");
+}
+
+#[test]
+fn a_log_of_single_events_is_learned_from_where_a_user_is_one_visit() {
+    let folder = Folder::new();
+    let mut log = "user,item,time\n".to_owned();
+    for user in 0..60 {
+        for day in 0..4 {
+            let item = (user + day) % 12;
+            log.push_str(&format!("u{user},i{item},{}\n", 1_700_000_000 + day * 86_400 + user));
+        }
+    }
+    let imported = folder.import_text(&log, &[]);
+    imported.dataset();
+    let (dataset, trained) = (folder.path("out"), folder.path("trained"));
+    let train = ["train", text(&dataset), "--out", text(&trained)];
+    let told = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let refused = endcap(&train);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = told(&refused);
+    assert!(
+        said.contains("note: 100 % of the visits have one event") && said.contains("--session-gap 0"),
+        "{said}"
+    );
+    assert!(said.contains("too few events to train on: 240 events, 240 sessions, 12 items"), "{said}");
+    let trial = endcap(&[&train[..], &["--session-gap", "0"]].concat());
+    assert!(trial.status.success() && !told(&trial).contains("note:"), "{}", told(&trial));
+    let model = folder.path("model.wasm");
+    ok(&["pack", text(&trained), "--out", text(&model)]);
+    assert!(ok(&["inspect", text(&model)]).contains("endcap.transitions"));
 }

@@ -47,10 +47,9 @@ pub(super) struct EncoderArgs {
     /// Whose events make a sequence.
     #[arg(long, value_enum, default_value = "session", value_name = "WHOSE", requires = "encoder")]
     encoder_rows: LinearRowsArg,
-    /// Share of activations taken away in training, 0 to below 1.
-    #[arg(long, default_value_t = EncoderOptions::default().dropout, value_name = "SHARE", requires = "encoder",
-          value_parser = parse_dropout)]
-    encoder_dropout: f32,
+    /// Share of activations taken away in training, 0 to below 1; by default 0.1 to 0.6, the more the fewer events an item has.
+    #[arg(long, value_name = "SHARE", requires = "encoder", value_parser = parse_dropout)]
+    encoder_dropout: Option<f32>,
     /// Step size of AdamW.
     #[arg(long, default_value_t = EncoderOptions::default().learning_rate, value_name = "RATE", requires = "encoder",
           value_parser = parse_positive)]
@@ -216,9 +215,9 @@ fn tell_plan(plan: &LinearPlan) {
 
 #[cfg(feature = "encoder")]
 fn planned(plan: &LearnPlan) -> String {
-    let LearnPlan { sequences, targets, weights, candidates, bytes } = plan;
+    let LearnPlan { sequences, targets, weights, candidates, dropout, bytes } = plan;
     format!(
-        "{} sequences, {} targets a pass, {} weights, softmax over {} items; about {} MB",
+        "{} sequences, {} targets a pass, {} weights, softmax over {} items, dropout {dropout:.2}; about {} MB",
         count(*sequences as u64),
         count(*targets as u64),
         count(*weights as u64),

@@ -1,7 +1,8 @@
 //! `endcap-model train`.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use endcap_core::format::{
@@ -19,7 +20,7 @@ use crate::evaluate::EvaluateError;
 use crate::fit::{Fitted, Recipe, fit};
 use crate::progress::{Progress, Unit};
 use crate::report::{Align, Table, count};
-use crate::train::{Limits, Log, Options, TrainError, Trained, records};
+use crate::train::{Limits, Log, Options, SESSION_GAP, TrainError, Trained, records};
 
 /// Train the model's sources on a dataset: linear model, session kNN, co-occurrence, trending, popularity.
 ///
@@ -30,6 +31,8 @@ use crate::train::{Limits, Log, Options, TrainError, Trained, records};
 pub(super) struct Args {
     /// Dataset made by `endcap-model import`.
     dataset: PathBuf,
+    #[command(flatten)]
+    visits: VisitArgs,
     /// Folder for the trained parts; replaced if it is one.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -367,7 +370,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let started = Instant::now();
     // Before the log, which may be long: its file may be the wrong one.
     let mut reader = args.content.reader()?;
-    let (log, dataset) = read(&args.dataset)?;
+    let (log, dataset) = read(&args.dataset, &args.visits)?;
     let content = args.content.parameters(reader.as_ref());
     let texts = match &mut reader {
         Some(reader) => Some(reader.read(&log, content.as_ref())?),
@@ -431,12 +434,37 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// Reads a dataset's events.
-pub(super) fn read(path: &Path) -> Result<(Log, Dataset), Failure> {
+/// What a visit is; also taken by `tune`.
+#[derive(Debug, clap::Args)]
+pub(super) struct VisitArgs {
+    /// Pause that ends a visit of users whose events have no session, minutes; 0: all of a user's events are one visit, for logs
+    /// in which people come for one item at a time.
+    #[arg(long, default_value_t = SESSION_GAP.as_secs() / 60, value_name = "MINUTES",
+          value_parser = clap::value_parser!(u64).range(..=5_256_000))]
+    session_gap: u64,
+}
+
+/// Share of visits with a single event from which on something is said of them.
+const LONELY: f64 = 0.8;
+
+pub(super) fn read(path: &Path, visits: &VisitArgs) -> Result<(Log, Dataset), Failure> {
+    let gap =
+        Some(visits.session_gap).filter(|&minutes| minutes > 0).map(|gap| Duration::from_secs(60 * gap));
     let dataset = Dataset::open(path).map_err(|e| failure(e.into()))?;
     let mut progress = Progress::new("reading events", dataset.report().rows_kept, Unit::Count);
-    let log = records(&dataset, &mut |read| progress.set(read));
+    let log = records(&dataset, gap, &mut |read| progress.set(read));
     progress.finish();
-    Ok((log.map_err(failure)?, dataset))
+    let log = log.map_err(failure)?;
+    let alone = log.sessions.iter().filter(|session| session.clicks.len() == 1 && session.user.is_some());
+    let share = alone.count() as f64 / log.sessions.len().max(1) as f64;
+    if gap.is_some() && share > LONELY {
+        let share = (share * 100.0).floor();
+        let _ = writeln!(
+            std::io::stderr(),
+            "note: {share} % of the visits have one event; where that is how people come, --session-gap 0 learns from all of a user's"
+        );
+    }
+    Ok((log, dataset))
 }
 
 fn summary(trained: &Trained) -> Table {

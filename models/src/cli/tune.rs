@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::fit::FitProgress;
-use super::train::{LinearRowsArg, evaluation, read};
+use super::train::{LinearRowsArg, VisitArgs, evaluation, read};
 use super::{Failure, print, print_json};
 use crate::encoder::learn::{EncoderOptions, LearnError, Learned, Until, learn};
 use crate::evaluate::{EvaluateError, HeldOut};
@@ -22,6 +22,8 @@ use crate::report::{Align, Table, count};
 pub(super) struct Args {
     /// Dataset made by `endcap-model import`.
     dataset: PathBuf,
+    #[command(flatten)]
+    visits: VisitArgs,
     /// Most trials.
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
     trials: u64,
@@ -61,7 +63,7 @@ struct Report {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let (log, _) = read(&args.dataset)?;
+    let (log, _) = read(&args.dataset, &args.visits)?;
     let held = HeldOut::of(&log).map_err(|questions| {
         let sequences = log.sessions.iter().filter(|session| session.clicks.len() > 1).count();
         evaluation(EvaluateError::Learn(LearnError::TooFew { sequences, questions }))
@@ -130,7 +132,7 @@ fn table(report: &Report) -> Table {
             options.dim.to_string(),
             options.layers.to_string(),
             options.heads.to_string(),
-            options.dropout.to_string(),
+            options.dropout.map_or_else(|| "by data".to_owned(), |share| share.to_string()),
             options.weight_decay.to_string(),
             format!("{:.5}", options.learning_rate),
             passes.to_string(),

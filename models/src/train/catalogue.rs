@@ -1,6 +1,7 @@
 //! From a dataset to a grouped log with catalogue records.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use endcap_core::format::ItemRecord;
 
@@ -9,14 +10,18 @@ use crate::dataset::{Dataset, Item};
 use super::TrainError;
 use super::log::{Log, LogBuilder, event_weight};
 
-/// Reads a dataset whole. `heard` is called with the number of events read so far, now and then.
+/// Reads a dataset whole; `gap` is the pause that ends a visit of users without session ids, if any does. `heard` is called with the number of events read so far, now and then.
 ///
 /// # Errors
 /// Where the dataset is damaged, or has more distinct ids than 32 bits can number.
-pub fn records(dataset: &Dataset, heard: &mut dyn FnMut(u64)) -> Result<Log, TrainError> {
+pub fn records(
+    dataset: &Dataset,
+    gap: Option<Duration>,
+    heard: &mut dyn FnMut(u64),
+) -> Result<Log, TrainError> {
     /// Events between two calls of `heard`.
     const TICK: u64 = 1 << 16;
-    let mut builder = LogBuilder::new();
+    let mut builder = LogBuilder::with_gap(gap);
     for (number, event) in (1_u64..).zip(dataset.events()?) {
         let event = event?;
         if let Some(weight) = event_weight(&event.event) {

@@ -13,7 +13,8 @@ pub enum TrainError {
     /// Nothing to learn from.
     #[error(
         "too few events to train on: {events} events, {sessions} sessions, {items} items, and no session with two \
-         items; import a log that covers more visits, or whose sessions or users are mapped (--map session=COLUMN)"
+         items; import a log that covers more visits, or whose sessions or users are mapped (--map session=COLUMN); \
+         where users come for one item at a time, take all of a user for one visit (--session-gap 0)"
     )]
     TooFew {
         /// Events in the log.

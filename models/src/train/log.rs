@@ -1,6 +1,7 @@
 //! The log, grouped: sessions of clicks over densely numbered items.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use endcap_core::ItemIx;
 use endcap_core::format::ItemRecord;
@@ -9,7 +10,7 @@ use super::TrainError;
 
 /// A pause that ends the session of a user whose log has no session ids: 30 minutes, the customary bound of web
 /// analytics.
-const SESSION_GAP_MICROS: i64 = 30 * 60 * 1_000_000;
+pub const SESSION_GAP: Duration = Duration::from_secs(30 * 60);
 
 /// One event.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -169,8 +170,10 @@ impl Interner {
 }
 
 /// Collects events in any order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LogBuilder {
+    /// Pause that ends a visit of a user without session ids, microseconds.
+    gap: i64,
     items: Interner,
     users: Interner,
     sessions: Interner,
@@ -180,10 +183,28 @@ pub struct LogBuilder {
     by_user: Vec<Vec<Click>>,
 }
 
+impl Default for LogBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl LogBuilder {
-    /// An empty log.
+    /// An empty log, whose users' visits end after [`SESSION_GAP`] where they have no ids.
     pub fn new() -> Self {
-        Self::default()
+        Self::with_gap(Some(SESSION_GAP))
+    }
+
+    /// The same with another pause; `None`: all of a user's events are one visit.
+    pub fn with_gap(gap: Option<Duration>) -> Self {
+        Self {
+            gap: gap.map_or(i64::MAX, |gap| i64::try_from(gap.as_micros()).unwrap_or(i64::MAX)),
+            items: Interner::default(),
+            users: Interner::default(),
+            sessions: Interner::default(),
+            by_session: Vec::new(),
+            by_user: Vec::new(),
+        }
     }
 
     /// Adds an event. An event with neither user nor session is one nobody can be recognised by: it is ignored.
@@ -243,7 +264,7 @@ impl LogBuilder {
         }
         for (user, mut clicks) in self.by_user.into_iter().enumerate() {
             clicks.sort_by_key(|click| click.time);
-            for visit in clicks.chunk_by(|a, b| b.time - a.time <= SESSION_GAP_MICROS) {
+            for visit in clicks.chunk_by(|a, b| b.time.saturating_sub(a.time) <= self.gap) {
                 sessions.push(Session { user: Some(user as u32), clicks: visit.to_vec() });
             }
         }

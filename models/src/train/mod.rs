@@ -28,7 +28,7 @@ pub use catalogue::records;
 pub(crate) use content::cold_items;
 pub use error::TrainError;
 pub use linear::{Dense, Limits, LinearPlan, Row as LinearRow, train_dense, train_exact};
-pub use log::{Click, Log, LogBuilder, Session, event_weight};
+pub use log::{Click, Log, LogBuilder, SESSION_GAP, Session, event_weight};
 
 /// What training is told beside the log.
 #[derive(Debug, Clone, Default)]

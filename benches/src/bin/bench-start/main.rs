@@ -23,7 +23,7 @@ use endcap_benches::machine::{self, Process};
 use endcap_models::dataset::Dataset;
 use endcap_models::import::{self, ColumnMap, Plan as ImportPlan, ReadOptions, Rules};
 use endcap_models::progress::Progress;
-use endcap_models::train::{Options, records, train};
+use endcap_models::train::{Options, SESSION_GAP, records, train};
 use serde_json::{Value, json};
 
 use capi::Api;
@@ -190,7 +190,7 @@ fn online_retail() -> anyhow::Result<PathBuf> {
         &mut Progress::hidden(),
     )?;
     eprintln!("training");
-    let log = records(&Dataset::open(&dataset)?, &mut |_| {})?;
+    let log = records(&Dataset::open(&dataset)?, Some(SESSION_GAP), &mut |_| {})?;
     let options = Options { name: "online-retail".to_owned(), ..Options::default() };
     let bytes = train(&log, &options, &mut |_| {})?.pack()?;
     std::fs::write(&model, bytes).with_context(|| format!("cannot write {}", model.display()))?;

@@ -190,8 +190,8 @@ pub fn learn(
     } else {
         Candidates::Drawn(Proposal::new(&sequences.counts(shape.items), options.negatives))
     };
-    let stepper =
-        Stepper { tables: &tables, candidates: &candidates, dropout: options.dropout, seed: options.seed };
+    let dropout = options.dropout_over(sequences.targets(), shape.items);
+    let stepper = Stepper { tables: &tables, candidates: &candidates, dropout, seed: options.seed };
     let mut saved = Instant::now();
     while !state.is_over(until, options) {
         if let Until::Rates(rates) = until {

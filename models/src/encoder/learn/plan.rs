@@ -7,7 +7,7 @@ use super::sequences::Sequences;
 use super::step::part_positions;
 
 /// Size of the work and of the memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LearnPlan {
     /// Sequences.
     pub sequences: usize,
@@ -17,6 +17,8 @@ pub struct LearnPlan {
     pub weights: usize,
     /// Items in the softmax of a step.
     pub candidates: usize,
+    /// Share of activations that is taken away.
+    pub dropout: f32,
     /// Most bytes held at a time, about, beside the log.
     pub bytes: u64,
 }
@@ -45,6 +47,7 @@ impl LearnPlan {
             targets: sequences.targets(),
             weights: table + layers,
             candidates,
+            dropout: options.dropout_over(sequences.targets(), shape.items),
             bytes: 4 * (kept + copies + activations) as u64 + 16 * sequences.targets() as u64,
         }
     }

@@ -24,7 +24,7 @@ impl EncoderOptions {
         options.layers = draw.of(&[1, 2, 2, 3]);
         // Heads of 16 to 64, as published.
         options.heads = (options.dim / draw.of(&[16, 32, 64])).max(1);
-        options.dropout = draw.of(&[0.1, 0.2, 0.3, 0.4, 0.5]);
+        options.dropout = Some(draw.of(&[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]));
         options.weight_decay = draw.of(&[0.0, 0.02, 0.05, 0.1]);
         // Even in its logarithm, as factors are what matters.
         options.learning_rate = 1e-3 * 8_f32.powf(draw.0.random_range(0.0..1.0));
@@ -33,10 +33,11 @@ impl EncoderOptions {
 
     /// As arguments of `endcap-model train`.
     pub fn arguments(&self) -> String {
+        let dropout = self.dropout.map_or_else(String::new, |share| format!("--encoder-dropout {share} "));
         format!(
-            "--encoder --encoder-dim {} --encoder-layers {} --encoder-heads {} --encoder-dropout {} \
-             --encoder-weight-decay {} --encoder-learning-rate {}",
-            self.dim, self.layers, self.heads, self.dropout, self.weight_decay, self.learning_rate
+            "--encoder --encoder-dim {} --encoder-layers {} --encoder-heads {} {dropout}--encoder-weight-decay {} \
+             --encoder-learning-rate {}",
+            self.dim, self.layers, self.heads, self.weight_decay, self.learning_rate
         )
     }
 }

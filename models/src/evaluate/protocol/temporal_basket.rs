@@ -14,7 +14,7 @@ use endcap_core::format::ItemRecord;
 
 use crate::dataset::Dataset;
 use crate::evaluate::EvaluateError;
-use crate::train::{LogBuilder, TrainError, records};
+use crate::train::{LogBuilder, SESSION_GAP, TrainError, records};
 
 use super::lines::{bare, numbers};
 use super::{Case, Split, Task};
@@ -26,7 +26,7 @@ const TEST_FROM: f64 = 0.9;
 const MAX_HISTORY: usize = 1_000;
 
 pub(super) fn task(path: &Path, split: Split) -> Result<Task, EvaluateError> {
-    let all = records(&Dataset::open(path).map_err(TrainError::from)?, &mut |_| {})?;
+    let all = records(&Dataset::open(path).map_err(TrainError::from)?, Some(SESSION_GAP), &mut |_| {})?;
     let count = all.sessions.len() as f64;
     let (from, to) = match split {
         Split::Valid => ((count * VALID_FROM) as usize, (count * TEST_FROM) as usize),
