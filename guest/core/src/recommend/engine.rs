@@ -214,18 +214,19 @@ impl<'m> Engine<'m> {
         for &item in content.touched() {
             offer(sum(item), item, &mut top);
         }
-        let has = |scores: &Scores, item| !scores.touched().is_empty() && scores.get(item) != 0.0;
+        let (by_content, by_transitions, by_sequence, by_linear) =
+            (finder(content), finder(transitions), finder(sequence), finder(linear));
         for &item in transitions.touched() {
-            if !has(content, item) {
+            if !by_content(item) {
                 offer(sum(item), item, &mut top);
             }
         }
         for &item in sequence.touched() {
-            if !has(content, item) && !has(transitions, item) {
+            if !by_content(item) && !by_transitions(item) {
                 offer(sum(item), item, &mut top);
             }
         }
-        let offered = |item| has(content, item) || has(transitions, item) || has(sequence, item);
+        let offered = |item| by_content(item) || by_transitions(item) || by_sequence(item);
         let others = [session, together, transitions, sequence, again, content];
         let alone = others.iter().all(|source| source.touched().is_empty());
         for &item in linear.touched() {
@@ -235,7 +236,7 @@ impl<'m> Engine<'m> {
                 offer(sum(item), item, &mut top);
             }
         }
-        let first = |item| !has(linear, item) && !offered(item);
+        let first = |item| !by_linear(item) && !offered(item);
         for &item in session.touched() {
             if first(item) {
                 let score = session.get(item) * scales.session.factor;
@@ -323,6 +324,12 @@ const FALLBACK_WEIGHT: f32 = 1e-3;
 /// How many items of `history`, the newest of the request's, are of earlier visits.
 fn earlier(request: &Request<'_>, history: &[ItemIx]) -> usize {
     request.earlier.saturating_sub(request.history.len() - history.len()).min(history.len())
+}
+
+/// Whether a source has an item; that it has none at all is looked up once.
+fn finder(scores: &Scores) -> impl Fn(ItemIx) -> bool + Copy + '_ {
+    let any = !scores.touched().is_empty();
+    move |item| any && scores.get(item) != 0.0
 }
 
 fn eligible(catalogue: Catalogue<'_>, item: ItemIx, wanted: u8, scratch: &Scratch) -> bool {
