@@ -137,6 +137,28 @@ fn a_catalogue_completes_the_items() {
 }
 
 #[test]
+fn ids_that_collide_in_a_catalogue_are_told() {
+    let folder = Folder::new();
+    // By the rules for ids the second and third are the first.
+    let items = folder.file("items.csv", "item,name\n7,Cup\n 7 ,Mug\n7.0,Jug\n8,Plate\n");
+    let log = "user,item,time\nu,7,1714521600\nu,8,1714521700\n";
+    let ran = folder.import_text(log, &["--catalog", items.to_str().unwrap()]);
+    let report = ran.dataset().report().catalogue.clone().unwrap();
+    assert_eq!((report.rows_kept, report.repeated), (4, 2));
+    let told: Vec<(u64, &str)> =
+        report.repeated_examples.iter().map(|example| (example.line, &*example.detail)).collect();
+    assert_eq!(
+        told,
+        [
+            (3, "item `7` is on line 2 already; this line counts"),
+            (4, "item `7` is on line 3 already; this line counts"),
+        ]
+    );
+    let names: Vec<_> = ran.dataset().items().unwrap().into_iter().filter_map(|item| item.name).collect();
+    assert_eq!(names, ["Jug", "Plate"]);
+}
+
+#[test]
 fn several_files_become_one_dataset() {
     let folder = Folder::new();
     let first = folder.file("a.csv", "user,item,time\nu,a,1714521600\n");

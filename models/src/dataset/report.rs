@@ -87,6 +87,12 @@ pub struct CatalogueReport {
     pub dropped: Vec<Dropped>,
     /// Items of the file that no event mentions.
     pub without_events: u64,
+    /// Rows about an item that an earlier row of the file is about: the later one's values count.
+    #[serde(default)]
+    pub repeated: u64,
+    /// The first few of them.
+    #[serde(default)]
+    pub repeated_examples: Vec<Example>,
 }
 
 /// Rows left out for one reason.
@@ -104,7 +110,7 @@ pub struct Dropped {
     pub examples: Vec<Example>,
 }
 
-/// One row that was left out.
+/// One row that was left out, or that another one stands against.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Example {
     /// The file.

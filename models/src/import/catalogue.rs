@@ -6,11 +6,11 @@ use std::path::Path;
 use super::clean::{Cleaned, item_id};
 use super::field::Field;
 use super::mapping::{Profile, Purpose};
-use super::reason::{Reason, Reject, Tally};
+use super::reason::{MAX_EXAMPLES, Reason, Reject, Tally};
 use super::row::Row;
 use super::source::{ReadOptions, Source, Step};
 use super::{BadShare, ImportError, values};
-use crate::dataset::{CatalogueReport, Item};
+use crate::dataset::{CatalogueReport, Example, Item};
 
 /// Distinct items of an import. Ten times the largest catalogue that an edge node can serve in its memory; a
 /// count above it means that another column is mapped as item.
@@ -30,6 +30,8 @@ struct Entry {
     price: Option<(i64, f64)>,
     stock: Option<f64>,
     seen: Option<(i64, i64)>,
+    /// Line of the catalogue file that was about it last.
+    listed: Option<u64>,
 }
 
 /// A value from the catalogue file is later than every event's.
@@ -62,6 +64,7 @@ impl Catalogue {
     ) -> Result<CatalogueReport, ImportError> {
         let mut source = Source::open(path, options, Purpose::Catalogue)?;
         let (mut row, mut tally) = (Row::default(), Tally::default());
+        let (mut repeated, mut repeated_examples) = (0, Vec::new());
         loop {
             let outcome = match source.next_row(&mut row)? {
                 Step::End => break,
@@ -69,14 +72,23 @@ impl Catalogue {
                 Step::Row => parse(&row, profile, source.decimal_comma()),
             };
             match outcome {
-                Ok(item) if !self.complete(&item) => {
-                    return Err(ImportError::TooManyItems {
-                        path: path.to_owned(),
-                        line: row.line,
-                        limit: MAX_ITEMS,
-                    });
+                Ok(item) => {
+                    let Some(before) = self.complete(&item, row.line) else {
+                        return Err(ImportError::TooManyItems {
+                            path: path.to_owned(),
+                            line: row.line,
+                            limit: MAX_ITEMS,
+                        });
+                    };
+                    if let Some(line) = before {
+                        repeated += 1;
+                        if repeated_examples.len() < MAX_EXAMPLES {
+                            let detail =
+                                format!("item `{}` is on line {line} already; this line counts", item.item);
+                            repeated_examples.push(Example { file: path.to_owned(), line: row.line, detail });
+                        }
+                    }
                 }
-                Ok(_) => {}
                 Err(reject) => tally.add(&reject, path, &row),
             }
             limit.check_early(source.report.rows, &mut tally)?;
@@ -89,7 +101,14 @@ impl Catalogue {
         let dropped = tally.into_drops();
         let rows_kept = read - dropped.iter().map(|drop| drop.count).sum::<u64>();
         let without_events = self.items.values().filter(|entry| entry.seen.is_none()).count() as u64;
-        Ok(CatalogueReport { source: source.report, rows_kept, dropped, without_events })
+        Ok(CatalogueReport {
+            source: source.report,
+            rows_kept,
+            dropped,
+            without_events,
+            repeated,
+            repeated_examples,
+        })
     }
 
     /// The items, ordered by id.
@@ -99,13 +118,14 @@ impl Catalogue {
         items
     }
 
-    fn complete(&mut self, item: &Item) -> bool {
-        let Some(entry) = self.entry(&item.item) else { return false };
+    /// The line that was about the same item before, if any; `None` where there would be more than [`MAX_ITEMS`].
+    fn complete(&mut self, item: &Item, line: u64) -> Option<Option<u64>> {
+        let entry = self.entry(&item.item)?;
         keep_text(&mut entry.name, FROM_FILE, item.name.as_deref());
         keep_text(&mut entry.category, FROM_FILE, item.category.as_deref());
         entry.price = item.price.map(|price| (FROM_FILE, price)).or(entry.price);
         entry.stock = item.stock.or(entry.stock);
-        true
+        Some(entry.listed.replace(line))
     }
 
     fn entry(&mut self, id: &str) -> Option<&mut Entry> {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::format::{count, date, share};
 use super::table::{Align, Table};
-use crate::dataset::{Dropped, ImportReport, Source};
+use crate::dataset::{Dropped, Example, ImportReport, Source};
 
 /// The report as text: what was read, what came of the rows, the dataset, and examples of bad rows.
 pub fn import_summary(report: &ImportReport, out: &Path) -> String {
@@ -39,7 +39,10 @@ pub fn import_summary(report: &ImportReport, out: &Path) -> String {
     }
     // Writing to a String does not fail.
     let _ = write!(text, "{files}\n{rows}\n{}", dataset(report, out));
-    let bad = examples(report.dropped.iter().chain(catalogue.iter().flat_map(|c| &c.dropped)));
+    let dropped = report.dropped.iter().chain(catalogue.iter().flat_map(|c| &c.dropped));
+    let bad = dropped.filter(|drop| drop.bad).flat_map(|drop| &drop.examples);
+    let repeated = catalogue.iter().flat_map(|c| &c.repeated_examples);
+    let bad = examples("bad row", bad) + &examples("listed again", repeated);
     if !bad.is_empty() {
         let _ = write!(text, "\n{bad}");
     }
@@ -88,6 +91,9 @@ fn dataset(report: &ImportReport, out: &Path) -> String {
     table.row(["items".to_owned(), count(report.items)]);
     if let Some(catalogue) = &report.catalogue {
         table.row(["  without events".to_owned(), count(catalogue.without_events)]);
+        if catalogue.repeated > 0 {
+            table.row(["  listed again (the last line counts)".to_owned(), count(catalogue.repeated)]);
+        }
     }
     if report.names_repaired > 0 {
         table.row(["names repaired (not UTF-8)".to_owned(), count(report.names_repaired)]);
@@ -97,18 +103,10 @@ fn dataset(report: &ImportReport, out: &Path) -> String {
     table.to_string()
 }
 
-fn examples<'a>(dropped: impl Iterator<Item = &'a Dropped>) -> String {
+fn examples<'a>(what: &str, examples: impl Iterator<Item = &'a Example>) -> String {
     let mut text = String::new();
-    for drop in dropped.filter(|drop| drop.bad) {
-        for example in &drop.examples {
-            let _ = writeln!(
-                text,
-                "bad row: {} line {}: {}",
-                example.file.display(),
-                example.line,
-                example.detail
-            );
-        }
+    for Example { file, line, detail } in examples {
+        let _ = writeln!(text, "{what}: {} line {line}: {detail}", file.display());
     }
     text
 }
