@@ -42,7 +42,7 @@ fn round(bytes: &[u8]) {
 }
 
 #[test]
-fn two_hundred_rounds_of_loading_leave_the_memory_as_it_was() {
+fn rounds_of_loading_leave_the_memory_as_it_was() {
     let sizes = Sizes { layers: 2, width: 64, heads: 4, kv_heads: 4, ff: 128, items: 2000 };
     let bytes = Llama::random(sizes, 5).gguf().bytes();
     // The least of the last rounds: fragments and threads' stacks differ from round to round, and what leaks is in
@@ -55,7 +55,9 @@ fn two_hundred_rounds_of_loading_leave_the_memory_as_it_was() {
         });
         resident.skip(rounds - 50).min().unwrap()
     };
-    let (before, after) = (least_of_last(300), least_of_last(200));
-    println!("resident before {before}, after {after} bytes");
-    assert!(after as f64 <= before as f64 * 1.05, "{before} bytes before, {after} after");
+    let measured = [300, 200, 200].map(least_of_last);
+    println!("resident after 300, 500 and 700 rounds: {measured:?} bytes");
+    // The allocator's pools jump by a megabyte in one run of ten; what leaks in two hundred rounds leaks in the next as well.
+    let grown = measured.windows(2).all(|pair| pair[1] as f64 > pair[0] as f64 * 1.05);
+    assert!(!grown, "it grows and grows: {measured:?} bytes");
 }
