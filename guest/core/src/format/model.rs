@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-use crate::AlignedBytes;
 use crate::encoder::EncoderWeights;
 use crate::inference::{RankerInput, RankerSpec};
 use crate::knn::SessionIndex;
+use crate::{AlignedBytes, ItemIx};
 
 use super::arrays::Arrays;
 use super::cells::CellSlots;
@@ -49,6 +49,8 @@ pub struct Model {
     transitions: Option<SparseSlots>,
     content: Option<ContentSlots>,
     rankings: RankingSlots,
+    /// Of each item its value among those that trend: the list is by value, and rankers ask by item.
+    trending: Vec<f32>,
     sample: Option<SampleSlots>,
     encoder: Option<EncoderSlots>,
     cells: Option<CellSlots>,
@@ -119,6 +121,9 @@ impl Model {
         let sessions = SessionSlots::parse(file, &arrays(section::SESSIONS)?, n)?;
         let together = NeighborSlots::parse(file, &arrays(section::TOGETHER)?, n)?;
         let rankings = RankingSlots::parse(file, &arrays(section::RANKINGS)?, n)?;
+        let mut trending = vec![0.0; n];
+        let (listed, values) = rankings.view(file).trending;
+        listed.iter().zip(values).for_each(|(&item, &value)| trending[item as usize] = value);
         let linear = match body(section::LINEAR) {
             Some(_) => Some(SparseSlots::parse(OF_LINEAR, file, &arrays(section::LINEAR)?, n)?),
             None => None,
@@ -186,6 +191,7 @@ impl Model {
             transitions,
             content,
             rankings,
+            trending,
             sample,
             encoder,
             cells,
@@ -304,6 +310,11 @@ impl Model {
     /// Popular, trending and latest items.
     pub fn rankings(&self) -> Rankings<'_> {
         self.rankings.view(self.bytes.as_slice())
+    }
+
+    /// The value of `item` among trending items, in [0, 1] relative to the first of them; 0 where it is not listed.
+    pub fn trending(&self, item: ItemIx) -> f32 {
+        self.trending[item as usize]
     }
 }
 

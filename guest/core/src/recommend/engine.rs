@@ -127,17 +127,11 @@ impl<'m> Engine<'m> {
         shortlist.clear();
         self.take_scored(MAX_SHORTLIST, wanted(request), scratch, &mut shortlist);
         scratch.shortlist = shortlist;
-        if columns.contains(&Feature::Trending) {
-            let (items, values) = self.model.rankings().trending;
-            for (&item, &value) in items.iter().zip(values) {
-                scratch.trending.add(item, value);
-            }
-        }
         let mut rows = std::mem::take(&mut scratch.features);
         rows.clear();
         let history = newest(request.history);
         let opening = earlier(request, history) == history.len();
-        features::write(self.catalogue(), history, opening, columns, scratch, &mut rows);
+        features::write(self.model, history, opening, columns, scratch, &mut rows);
         scratch.features = rows;
     }
 

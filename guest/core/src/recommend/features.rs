@@ -4,7 +4,7 @@
 //! release appends. Nothing is missing: where the catalogue does not know, the value is stated below.
 
 use crate::ItemIx;
-use crate::format::Catalogue;
+use crate::format::{Catalogue, Model};
 
 use super::Scratch;
 
@@ -181,13 +181,14 @@ impl<'a> Shopper<'a> {
 /// Writes the rows of the shortlisted items, `columns.len()` values each; `opening`: nothing of the running visit is known.
 /// O(shortlist · (columns + history)).
 pub(super) fn write(
-    catalogue: Catalogue<'_>,
+    model: &Model,
     history: &[ItemIx],
     opening: bool,
     columns: &[Feature],
     scratch: &Scratch,
     rows: &mut Vec<f32>,
 ) {
+    let catalogue = model.items();
     let shopper = Shopper::new(catalogue, history);
     let scales = scratch.scales;
     for (place, found) in scratch.shortlist.iter().enumerate() {
@@ -214,7 +215,7 @@ pub(super) fn write(
             Feature::LinearScore => scratch.linear.get(found.item),
             Feature::TogetherScore => scratch.together.get(found.item),
             Feature::Transitions => scales.transitions.share(scratch.transitions.get(found.item)),
-            Feature::Trending => scratch.trending.get(found.item),
+            Feature::Trending => model.trending(found.item),
         }));
     }
 }

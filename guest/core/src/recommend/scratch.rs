@@ -7,7 +7,7 @@ use crate::topn::TopN;
 
 use super::{Recommendation, Source};
 
-/// Working memory of one caller: about 37 bytes per item of the catalogue, and the kNN sample.
+/// Working memory of one caller: about 33 bytes per item of the catalogue, and the kNN sample.
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(super) knn: KnnScratch,
@@ -19,8 +19,6 @@ pub struct Scratch {
     pub(super) sequence: Scores,
     pub(super) again: Scores,
     pub(super) content: Scores,
-    /// What trends, where a ranker asks for it.
-    pub(super) trending: Scores,
     /// How they are brought onto (0, 1] and weighed.
     pub(super) scales: Scales,
     marks: Vec<u8>,
@@ -86,7 +84,6 @@ impl Scratch {
         self.sequence.reset(items);
         self.again.reset(items);
         self.content.reset(items);
-        self.trending.reset(items);
         self.scales = Scales::default();
         self.shortlist.clear();
         self.ranked = false;
